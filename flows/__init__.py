@@ -1,0 +1,1 @@
+"""Conversion and training as commands; the command line."""

@@ -1,0 +1,1 @@
+"""How recordings become stores: reading, deriving, writing and checking."""

@@ -1,0 +1,1 @@
+"""What things are: vocabulary, units, errors, findings, manifests and the store specification."""

@@ -1,0 +1,231 @@
+"""A cohort's manifest: everything the pipeline must know of it, as data.
+
+Unknown keys are refused with the nearest known one. The JSON Schema that editors use is generated from here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from schemas.montage import ChannelRule, Strict, fold_label
+from schemas.vocabulary import EPOCH_S, Modality, Scored, Stage, StageScheme, StudyType
+
+__all__ = [
+    "AnnotationRule",
+    "CohortManifest",
+    "Column",
+    "Exclusion",
+    "Layout",
+    "Privacy",
+    "Quirk",
+    "SubjectRule",
+    "SubjectTable",
+    "Terms",
+]
+
+MANIFEST_VERSION = 1
+_NAME = r"^[a-z][a-z0-9_]*$"
+_STAGE_NAMES = tuple(s.name for s in Stage)
+
+
+class Terms(Strict):
+    """What the data may be used for; copied into everything made from it."""
+
+    agreement: str = Field(min_length=2)
+    redistribution: bool
+    commercial: bool
+    citation: str = Field(min_length=5)
+    release: str = Field(min_length=1)
+    url: str | None = None
+
+
+class Layout(Strict):
+    """Where the files of one kind of recording lie below the root.
+
+    ``signals`` and ``annotations`` are paths with fields in braces: ``{visit}`` matches anything but a slash,
+    ``{night:1}`` exactly one character, ``*`` anything unnamed. Fields found in ``signals`` fill ``annotations``,
+    ``key`` and the subjects' table. A field ``{part}`` makes several files one recording, in the order of their
+    clocks.
+    """
+
+    signals: str = Field(min_length=1)
+    annotations: str | None = None
+    key: str | None = None
+    subject: str = "{subject}"
+    visit: str = ""
+    study_type: StudyType = StudyType.UNKNOWN
+    defaults: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _fields(self) -> Layout:
+        have = set(re.findall(r"{(\w+)", self.signals)) | set(self.defaults)
+        for name in ("annotations", "key", "subject", "visit"):
+            text = getattr(self, name) or ""
+            if missing := set(re.findall(r"{(\w+)", text)) - have:
+                raise ValueError(f"{name} uses {sorted(missing)}, which signals does not define")
+        return self
+
+
+class AnnotationRule(Strict):
+    """How stages and events are read.
+
+    Parameters
+    ----------
+    format : str
+        A reader of `pipeline.read`.
+    stages : mapping of source term to stage name
+        Added to the format's own table, or overriding it.
+    events : mapping of source term to canonical event type
+        Added to the NSRR table, or overriding it; ``ignore`` drops a term knowingly.
+    scored : mapping of event class to Scored
+        Which classes this cohort looked for. A class that is not listed counts as ``no``.
+    epoch_s : int
+        Length of the scorer's epochs; anything but 30 must be listed here to be accepted.
+    """
+
+    format: Literal["nsrr_xml", "edf_plus"]
+    scheme: StageScheme
+    stages: dict[str, str] = {}
+    events: dict[str, str] = {}
+    scored: dict[str, Scored] = {}
+    epoch_s: Annotated[int, Field(gt=0)] = EPOCH_S
+    max_excess_epochs: Annotated[int, Field(ge=0)] = 20
+
+    @field_validator("stages")
+    @classmethod
+    def _known_stages(cls, value: dict[str, str]) -> dict[str, str]:
+        if unknown := set(value.values()) - set(_STAGE_NAMES):
+            raise ValueError(f"unknown stages {sorted(unknown)}; expected {', '.join(_STAGE_NAMES)}")
+        return value
+
+
+class Column(Strict):
+    """One subject field: the first of ``columns`` that the table has.
+
+    ``codes`` maps the table's values to ours; a value outside it is unknown and a finding. ``unit`` converts.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    codes: dict[str, str] | None = None
+    unit: Literal["years", "months", "days"] | None = None
+    missing: tuple[str, ...] = ("", ".", "NA", "NaN", "nan")
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _codes_as_text(cls, value: object) -> object:
+        return {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+class SubjectTable(Strict):
+    """One table, joined on ``key`` and, where it holds several visits, on ``visit``.
+
+    ``key_format`` normalises both sides before they are compared: ``integer`` drops leading zeros.
+    ``visit_codes`` maps the layout's visit to the value in ``visit_column``.
+    """
+
+    path: str
+    key: str
+    key_format: Literal["text", "integer", "upper", "lower"] = "text"
+    visit_column: str | None = None
+    visit_codes: dict[str, str] = {}
+    visits: tuple[str, ...] = ()
+    encoding: str = "utf-8-sig"
+    delimiter: str = ","
+    fields: dict[str, Column]
+
+    @field_validator("visit_codes", mode="before")
+    @classmethod
+    def _codes_as_text(cls, value: object) -> object:
+        return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> SubjectTable:
+        known = ("age_years", "sex", "site", "family", "bmi", "in_bed_start", "in_bed_end")
+        if unknown := set(self.fields) - set(known):
+            raise ValueError(f"unknown subject fields {sorted(unknown)}; expected {', '.join(known)}")
+        return self
+
+
+class SubjectRule(Strict):
+    """Tables in order: a field comes from the first table that knows it."""
+
+    tables: tuple[SubjectTable, ...] = Field(min_length=1)
+
+
+class Exclusion(Strict):
+    """A recording that is known to be bad."""
+
+    key: str
+    reason: str = Field(min_length=3)
+    source: str = Field(min_length=3)
+
+
+class Quirk(Strict):
+    """Something odd about the cohort that a reader should know."""
+
+    what: str
+    source: str
+    since: str | None = None
+
+
+class Privacy(Strict):
+    """``pseudonymous`` keys are salted hashes; the salt comes from the environment variable ``salt_env``."""
+
+    keys: Literal["as_published", "pseudonymous"] = "as_published"
+    salt_env: str = "SLEEP2VEC_SALT"
+
+
+class CohortManifest(Strict):
+    """One cohort."""
+
+    manifest_version: Literal[1]
+    cohort: Annotated[str, Field(pattern=_NAME)]
+    title: str
+    terms: Terms
+    layout: tuple[Layout, ...] = Field(min_length=1)
+    annotations: AnnotationRule | None = None
+    subjects: SubjectRule | None = None
+    site: str | None = None
+    match_case: bool = True
+    montage: tuple[ChannelRule, ...] = Field(min_length=1)
+    ignore_labels: tuple[str, ...] = ()
+    known_quirks: tuple[Quirk, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
+    privacy: Privacy = Privacy()
+
+    @field_validator("layout", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CohortManifest:
+        seen: set[tuple[str, str]] = set()
+        for rule in self.montage:
+            for visit in rule.visits or ("",):
+                if (rule.channel, visit) in seen:
+                    raise ValueError(f"montage names channel {rule.channel} twice for visit {visit or 'any'!r}")
+                seen.add((rule.channel, visit))
+        if self.annotations is None and any(layout.annotations for layout in self.layout):
+            raise ValueError("layout names annotations but there is no annotations section")
+        return self
+
+    def rules_for(self, visit: str) -> tuple[ChannelRule, ...]:
+        """Return the rules that apply to a visit, in order."""
+        return tuple(rule for rule in self.montage if not rule.visits or visit in rule.visits)
+
+    def primary_order(self, modality: Modality, visit: str) -> tuple[str, ...]:
+        """Return the channels of a modality in fixed order of preference: that of the montage."""
+        return tuple(rule.channel for rule in self.rules_for(visit) if rule.spec.modality is modality)
+
+    def fold(self, label: str) -> str:
+        """Return a label in the form in which this cohort's labels are compared."""
+        return fold_label(label, match_case=self.match_case)

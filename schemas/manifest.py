@@ -94,6 +94,14 @@ class AnnotationRule(Strict):
     epoch_s: Annotated[int, Field(gt=0)] = EPOCH_S
     max_excess_epochs: Annotated[int, Field(ge=0)] = 20
 
+    @field_validator("scored", mode="before")
+    @classmethod
+    def _yaml_booleans(cls, value: object) -> object:
+        """YAML reads a bare yes and no as booleans."""
+        if not isinstance(value, dict):
+            return value
+        return {k: {True: "yes", False: "no"}.get(v, v) if isinstance(v, bool) else v for k, v in value.items()}
+
     @field_validator("stages")
     @classmethod
     def _known_stages(cls, value: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Cohort manifests that ship with sleep2vec, one YAML file each."""

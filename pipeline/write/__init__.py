@@ -1,0 +1,1 @@
+"""What leaves memory: recording stores and the ledger."""

@@ -1,0 +1,329 @@
+"""Write one recording as a Zarr v3 group: arrays first, the root document with all digests last.
+
+`write_store` fills a temporary folder, `publish` makes it durable and gives it its name in one step. Until
+the root document is there, nothing opens; until the rename, nothing is found.
+
+Source: docs/store-spec.md, docs/adr/0002-store-layout.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import uuid
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from pipeline.write.pack import Packed, night_factor, pack, runs
+from schemas.errors import OutputBusy, SpecViolation, StorageError
+from schemas.findings import Finding, finding
+from schemas.kinds import Shape
+from schemas.quality import QualityFlag
+from schemas.store import (
+    ARRAY_FILE,
+    ARRAYS,
+    CHUNK_EPOCH,
+    CONVENTIONS,
+    MISSING,
+    PART,
+    SPEC,
+    SPEC_VERSION,
+    ArraySpec,
+    channel_array,
+    channel_kind,
+    code_meanings,
+)
+
+__all__ = ["StoreSummary", "publish", "stat_digest", "temporary_name", "write_store"]
+
+
+@dataclass(frozen=True)
+class StoreSummary:
+    """What the ledger keeps of a store.
+
+    Parameters
+    ----------
+    root_digest : str
+        SHA-256 of the root ``zarr.json``, which holds the digests of all other files.
+    stat_digest : str
+        `stat_digest` of the folder; unchanged by `publish`.
+    findings : tuple of Finding
+        The recording's findings, those of packing included.
+    """
+
+    root_digest: str
+    stat_digest: str
+    n_file: int
+    n_byte: int
+    n_epoch: int
+    findings: tuple[Finding, ...]
+
+
+def write_store(ds: xr.Dataset, path: Path) -> StoreSummary:
+    """Write a harmonised recording to ``path``, which must not exist; nothing is renamed.
+
+    Parameters
+    ----------
+    ds : xr.Dataset
+        One recording in physical units, as `pipeline.harmonise` returns it; not changed.
+    path : Path
+        A name from `temporary_name`; its parents are made.
+
+    Raises
+    ------
+    OutputBusy
+        When ``path`` exists.
+    SpecViolation
+        When the dataset cannot be stored as version 1.
+    StorageError
+        When the disk refuses.
+    """
+    _check_names(ds)
+    with _disk():
+        _make_folder(path)
+        found = [Finding.from_json(row) for row in ds.attrs.get("findings", ())]
+        quality = ds["quality"].values.astype(np.uint16)
+        for index, channel in enumerate(map(str, ds["channel"].values)):
+            packed = _write_channel(ds[channel], path / channel)
+            if packed is not None and packed.n_saturated.any():
+                quality[packed.n_saturated > 0, index] |= QualityFlag.SATURATED
+                found.append(_saturation(channel, packed))
+        for name, spec in ARRAYS.items():
+            array = ds[name].copy(data=quality) if name == "quality" else ds[name]
+            _write_fixed(array, spec, path / name)
+        _write_root(ds.attrs | {"findings": [f.to_json() for f in found]}, path)
+        return _summary(path, int(ds.sizes["epoch"]), tuple(found))
+
+
+def _check_names(ds: xr.Dataset) -> None:
+    channels = [str(channel) for channel in ds["channel"].values]
+    unknown = {str(name) for name in ds.variables} - set(channels) - set(ARRAYS)
+    absent = (set(channels) | set(ARRAYS)) - set(ds.variables)
+    if unknown or absent or not ds.sizes["epoch"]:
+        raise SpecViolation(
+            "the dataset is not a recording",
+            saw=f"unknown {sorted(unknown)}, absent {sorted(absent)}, {ds.sizes['epoch']} epochs",
+            expected="every array of the specification, every channel, an epoch at least",
+        )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError as error:
+        raise OutputBusy(
+            "the temporary store exists already", where=path.name, do="Remove it, or let the other run finish."
+        ) from error
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError("the store cannot be written", saw=error.strerror or type(error).__name__) from error
+
+
+# --- arrays ------------------------------------------------------------------------------------------------
+
+
+def _write_channel(array: xr.DataArray, folder: Path) -> Packed | None:
+    name = str(array.name)
+    spec, kind = channel_array(name), channel_kind(name)
+    _check_dims(array, spec, kind.rate_class.n_per_epoch)
+    attrs = array.attrs | {
+        "units": kind.unit.value,
+        "coordinates": "epoch_start_s",
+        "ancillary_variables": "usable_fraction quality",
+    }
+    if kind.shape is Shape.CODE:
+        _write_sharded(folder, spec, array.values, attrs | {"n_saturated": 0})
+        return None
+    if kind.is_arbitrary:
+        attrs["night_factor"] = night_factor(array.values)
+    packed = pack(array.values, kind.scale * attrs.get("night_factor", 1.0))
+    attrs |= {"scale_factor": kind.scale, "_FillValue": MISSING, "n_saturated": int(packed.n_saturated.sum())}
+    _write_sharded(folder, spec, packed.count, attrs)
+    return packed
+
+
+def _saturation(channel: str, packed: Packed) -> Finding:
+    message = f"{packed.n_saturated.sum()} samples beyond the packing range, set to its end"
+    return finding("PSG-S002", message, channel=channel, epochs=runs(packed.n_saturated > 0))
+
+
+def _write_fixed(array: xr.DataArray, spec: ArraySpec, folder: Path) -> None:
+    _check_dims(array, spec)
+    attrs: dict[str, Any] = {"long_name": spec.long_name}
+    if spec.units is not None:
+        attrs["units"] = spec.units
+    if spec.dims[0] == "epoch" and array.name != "epoch_start_s":
+        attrs["coordinates"] = "epoch_start_s"
+    if spec.codes != "none":
+        attrs |= {k: array.attrs[k] for k in ("flag_values", "flag_meanings") if k in array.attrs}
+    data = array.values.astype(object if spec.data_type == "string" else spec.data_type)
+    _create(
+        folder,
+        spec,
+        attrs | code_meanings(spec),
+        shape=data.shape,
+        chunks=tuple(max(1, n) for n in data.shape),
+        compressors=[Crc32cCodec()],
+    )[...] = data
+
+
+def _write_sharded(folder: Path, spec: ArraySpec, data: NDArray[Any], attrs: Mapping[str, Any]) -> None:
+    """One shard holds the night, inner chunks of half an hour; chunks of missing samples are written too."""
+    n_epoch, n_per_epoch = data.shape
+    chunk = min(CHUNK_EPOCH, n_epoch)
+    data = data.astype(spec.data_type, copy=False)
+    blosc = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=data.itemsize)
+    _create(
+        folder,
+        spec,
+        attrs,
+        shape=data.shape,
+        chunks=(chunk, n_per_epoch),
+        shards=(math.ceil(n_epoch / chunk) * chunk, n_per_epoch),
+        compressors=[blosc, Crc32cCodec()],
+    )[...] = data
+
+
+def _create(folder: Path, spec: ArraySpec, attrs: Mapping[str, Any], **layout: Any) -> zarr.Array[Any]:
+    return zarr.create_array(
+        str(folder),
+        dtype=spec.data_type,
+        fill_value=spec.fill,
+        dimension_names=spec.dims,
+        attributes=_plain(attrs),
+        zarr_format=3,
+        config={"write_empty_chunks": True},
+        **layout,
+    )
+
+
+def _check_dims(array: xr.DataArray, spec: ArraySpec, n_per_epoch: int | None = None) -> None:
+    if array.dims != spec.dims:
+        raise SpecViolation(f"{array.name} has other dimensions", saw=array.dims, expected=spec.dims)
+    if n_per_epoch is not None and array.shape[1] != n_per_epoch:
+        raise SpecViolation(f"{array.name} has another rate", saw=array.shape[1], expected=n_per_epoch)
+
+
+# --- the root document -------------------------------------------------------------------------------------
+
+
+def _write_root(attrs: Mapping[str, Any], path: Path) -> None:
+    own = {
+        "Conventions": CONVENTIONS,
+        "title": "harmonised polysomnogram",
+        "spec": SPEC,
+        "spec_version": SPEC_VERSION,
+    }
+    zarr.create_group(str(path), attributes=_plain(own | dict(attrs) | {"files": _digests(path)}), zarr_format=3)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(str(path))
+
+
+def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes as JSON gives them back: NumPy scalars and arrays become numbers and lists."""
+    try:
+        text = json.dumps(attrs, allow_nan=False, default=lambda value: value.tolist())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SpecViolation("an attribute is not JSON", expected="text, finite numbers, lists, maps") from error
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if not p.is_dir())
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digests(path: Path) -> dict[str, str]:
+    return {file.relative_to(path).as_posix(): _digest(file) for file in _files(path)}
+
+
+def _summary(path: Path, n_epoch: int, found: tuple[Finding, ...]) -> StoreSummary:
+    files = _files(path)
+    return StoreSummary(
+        root_digest=_digest(path / ARRAY_FILE),
+        stat_digest=stat_digest(path),
+        n_file=len(files),
+        n_byte=sum(file.stat().st_size for file in files),
+        n_epoch=n_epoch,
+        findings=found,
+    )
+
+
+def stat_digest(path: Path) -> str:
+    """Return SHA-256 over relative path, size and modification time of every file: a quick *unchanged*.
+
+    Differs whenever a file was added, removed, resized or written again; reads no contents.
+    """
+    digest = hashlib.sha256()
+    for file in _files(path):
+        stat = file.lstat()
+        digest.update(f"{file.relative_to(path).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+# --- names -------------------------------------------------------------------------------------------------
+
+
+def temporary_name(final: Path) -> Path:
+    """Return a new name beside ``final``, with `PART` in it; nothing is made."""
+    return final.with_name(f"{final.name}{PART}-{uuid.uuid4().hex[:12]}")
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Make a finished store durable, then give it its name; a store of that name is replaced.
+
+    A kill at any moment leaves a whole store or none under ``final``; whatever else remains has `PART` in
+    its name.
+
+    Raises
+    ------
+    StorageError
+        When the disk refuses.
+    """
+    with _disk():
+        for folder, _, files in os.walk(temporary):
+            for name in files:
+                _sync(Path(folder, name))
+            _sync(Path(folder))
+        aside = temporary_name(final)
+        replaces = final.exists()
+        if replaces:
+            final.rename(aside)
+        temporary.rename(final)
+        _sync(final.parent)
+        if replaces:
+            shutil.rmtree(aside)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

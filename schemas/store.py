@@ -1,0 +1,189 @@
+"""The recording store, version 1: names, dimensions, types, codes and attributes.
+
+The prose is docs/store-spec.md; the writer and the verifier both read these tables, and the tests hold them
+against literals. A row added here needs no new version; a changed meaning does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from schemas.kinds import KINDS, KindSpec, Shape, kind_of_channel
+from schemas.quality import QualityFlag
+
+__all__ = [
+    "ARRAYS",
+    "ARRAY_FILE",
+    "CHANNEL_ATTRIBUTES",
+    "CHUNK_EPOCH",
+    "CONVENTIONS",
+    "LIMIT",
+    "MISSING",
+    "PART",
+    "ROOT_ATTRIBUTES",
+    "SPEC",
+    "SPEC_VERSION",
+    "ArraySpec",
+    "channel_array",
+    "channel_kind",
+    "code_meanings",
+]
+
+SPEC = "sleep2vec recording store"
+SPEC_VERSION = 1
+CONVENTIONS = "CF-1.11"
+
+MISSING = -32768  # packed count of a missing sample: Zarr's fill value and CF's _FillValue at once
+LIMIT = 32767  # largest packed count; what is beyond is set to it, counted and flagged
+CHUNK_EPOCH = 60  # epochs of one inner chunk, half an hour; docs/adr/0002-store-layout.md
+PART = ".part"  # in the name of everything that is not finished
+ARRAY_FILE = "zarr.json"  # metadata document of the root and of every array
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array: dimensions, type, what a lost chunk reads as, and its descriptive attributes.
+
+    Parameters
+    ----------
+    dims : tuple of str
+        Dimension names, the epoch first.
+    data_type : str
+        Zarr v3 data type.
+    fill : int, float or str
+        Value of a lost chunk; never one that could be taken for data.
+    codes : {"none", "required", "optional"}
+        Whether ``flag_values`` and ``flag_meanings`` list the codes.
+    meanings : mapping of int to str
+        The codes, where the specification and not the recording fixes them; bits for ``quality``.
+    """
+
+    dims: tuple[str, ...]
+    data_type: str
+    fill: int | float | str
+    units: str | None
+    long_name: str
+    codes: Literal["none", "required", "optional"] = "none"
+    meanings: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether counts times ``scale_factor`` are the values."""
+        return self.data_type == "int16" and self.fill == MISSING
+
+
+_NAN = float("nan")
+_STAGES = {-1: "unscored", 0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "REM"}
+_IN_BED = {-1: "unknown", 0: "out_of_bed", 1: "in_bed"}
+_QUALITY = {flag.value: (flag.name or "").lower() for flag in QualityFlag}
+
+# Everything but the channels. The fill of quality sets every bit: a lost chunk is never "nothing wrong".
+ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
+    {
+        "channel": ArraySpec(("channel",), "string", "", None, "canonical channel"),
+        "epoch_start_s": ArraySpec(("epoch",), "float64", _NAN, "s", "start of the epoch from the grid's origin"),
+        "stage": ArraySpec(("epoch",), "int8", -1, "1", "sleep stage (AASM)", "required", _STAGES),
+        "stage_source": ArraySpec(("epoch",), "int8", -1, "1", "sleep stage as the scorer coded it", "optional"),
+        "in_bed": ArraySpec(("epoch",), "int8", -1, "1", "between lights off and lights on", "required", _IN_BED),
+        "usable_fraction": ArraySpec(
+            ("epoch", "channel"), "float32", _NAN, "1", "fraction of the epoch that is usable"
+        ),
+        "quality": ArraySpec(
+            ("epoch", "channel"), "uint16", 65535, "1", "why samples are missing or doubtful", "required", _QUALITY
+        ),
+        "event_onset_s": ArraySpec(("event",), "float64", _NAN, "s", "onset of the event from the grid's origin"),
+        "event_duration_s": ArraySpec(("event",), "float64", _NAN, "s", "duration of the event"),
+        "event_type": ArraySpec(("event",), "int16", -1, "1", "type of the event", "required"),
+        "event_channel": ArraySpec(("event",), "int16", -1, "1", "channel the event was scored on", "required"),
+        "event_term": ArraySpec(("event",), "int16", -1, "1", "source term of the event", "required"),
+    }
+)
+
+# Attributes of every channel, with the types that JSON may give them; None is an empty band edge.
+CHANNEL_ATTRIBUTES: Mapping[str, tuple[type, ...]] = MappingProxyType(
+    {
+        "kind": (str,),
+        "modality": (str,),
+        "primary": (int,),
+        "source_label": (str,),
+        "source_rate_hz": (int, float),
+        "reference": (str, type(None)),
+        "band_low_hz": (int, float, type(None)),
+        "band_high_hz": (int, float, type(None)),
+        "resampler": (str,),
+        "polarity": (str,),
+        "unit_factor": (int, float),
+        "units": (str,),
+        "long_name": (str,),
+        "n_saturated": (int,),
+    }
+)
+
+ROOT_ATTRIBUTES: Mapping[str, tuple[type, ...]] = MappingProxyType(
+    {
+        "Conventions": (str,),
+        "title": (str,),
+        "spec": (str,),
+        "spec_version": (int,),
+        "cohort": (str,),
+        "recording": (str,),
+        "subject": (str,),
+        "visit": (str,),
+        "site": (str, type(None)),
+        "age_years": (int, float, type(None)),
+        "sex": (str,),
+        "study_type": (str,),
+        "terms": (dict,),
+        "stage_scheme": (str,),
+        "grid_offset_s": (int, float),
+        "clock_start_s": (int, float, type(None)),
+        "event_scored": (dict,),
+        "manifest": (dict,),
+        "sources": (list,),
+        "versions": (dict,),
+        "findings": (list,),
+        "processing": (dict, list),
+        "fingerprint": (str,),
+        "files": (dict,),
+    }
+)
+
+
+def channel_kind(channel: str) -> KindSpec:
+    """Return what a canonical channel's kind fixes.
+
+    Raises
+    ------
+    KeyError
+        When the name is not canonical.
+    """
+    return KINDS[kind_of_channel(channel)]
+
+
+def channel_array(channel: str) -> ArraySpec:
+    """Return the array that holds a canonical channel: packed int16, or int8 for codes.
+
+    Raises
+    ------
+    KeyError
+        When the name is not canonical.
+    """
+    kind = channel_kind(channel)
+    dims = ("epoch", kind.rate_class.dimension)
+    if kind.shape is Shape.CODE:
+        return ArraySpec(dims, "int8", -1, kind.unit.value, kind.long_name, "required")
+    return ArraySpec(dims, "int16", MISSING, kind.unit.value, kind.long_name)
+
+
+def code_meanings(spec: ArraySpec) -> dict[str, list[int] | str]:
+    """Return the CF flag attributes of an array whose codes the specification fixes, else nothing.
+
+    Source: CF conventions 1.11, section 3.5.
+    """
+    if not spec.meanings:
+        return {}
+    values = "flag_masks" if spec.data_type == "uint16" else "flag_values"
+    return {values: list(spec.meanings), "flag_meanings": " ".join(spec.meanings.values())}

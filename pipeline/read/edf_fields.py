@@ -54,10 +54,12 @@ def parse_number(raw: bytes) -> tuple[str, bool] | None:
     text = text.strip(" ")
     if _NUMBER.fullmatch(text):
         return text, bool(nul)
-    if (match := _DECIMAL_COMMA.fullmatch(text)) and not _THOUSANDS.fullmatch(text):
-        return f"{match[1]}.{match[2]}", True
-    if match := _STALE_TAIL.fullmatch(text):
-        return match[1], True
+    comma = _DECIMAL_COMMA.fullmatch(text)
+    if comma and not _THOUSANDS.fullmatch(text):
+        return f"{comma[1]}.{comma[2]}", True
+    stale = _STALE_TAIL.fullmatch(text)
+    if stale:
+        return stale[1], True
     return None
 
 
@@ -75,7 +77,7 @@ def parse_clock(raw: bytes) -> tuple[float, bool] | None:
 def parse_date(raw: bytes) -> bool:
     """Say whether a start date is readable and possible; the date itself is never kept."""
     match = _DATE.fullmatch(raw.decode("latin-1").strip(" \0"))
-    return bool(match) and 1 <= int(match[1]) <= 31 and 1 <= int(match[2]) <= 12
+    return match is not None and 1 <= int(match[1]) <= 31 and 1 <= int(match[2]) <= 12
 
 
 def parse_filters(text: str) -> str:

@@ -1,0 +1,235 @@
+"""The ledger: how every recording ended, as rows that are only ever added.
+
+Segments of JSON Lines below ``OUT/.ledger/segments``, one a run, read in the order of their numbers; the newest
+row of a recording counts and a torn last line does not. One process writes (the lock's holder), any may read.
+Lost, it can be rebuilt from the stores. Design: docs/adr/0005-work-and-ledger.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.hashing import FileHash
+from pipeline.write.lock import LEDGER_FOLDER
+from pipeline.write.store import StoreSummary
+from schemas.errors import StorageError
+from schemas.findings import Finding, Severity
+from schemas.vocabulary import Outcome
+
+__all__ = ["Ledger", "LedgerWriter", "Row", "Stored", "now", "outcome_of", "read_ledger", "store_path"]
+
+_SEGMENTS = "segments"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the ledger keeps of a published store: digests to know it again by, and its size."""
+
+    root_digest: str
+    stat_digest: str
+    n_byte: int
+    n_epoch: int
+
+    @classmethod
+    def of(cls, summary: StoreSummary) -> Self:
+        """Take over what the writer says."""
+        return cls(summary.root_digest, summary.stat_digest, summary.n_byte, summary.n_epoch)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One outcome of one recording.
+
+    Parameters
+    ----------
+    reason : str or None
+        Why it was excluded or failed, machine-readable.
+    detail : str or None
+        The same for people; never text from a source.
+    fingerprint : str or None
+        Of the conversion; none without a store.
+    sources : tuple of FileHash
+        The files as they were read.
+    findings : mapping of str to int
+        How often each code was found; the findings themselves are in the store.
+    started, finished : str
+        UTC, ISO 8601, whole seconds.
+    """
+
+    cohort: str
+    key: str
+    outcome: Outcome
+    finished: str
+    started: str
+    reason: str | None = None
+    detail: str | None = None
+    fingerprint: str | None = None
+    sources: tuple[FileHash, ...] = ()
+    store: Stored | None = None
+    findings: Mapping[str, int] = field(default_factory=dict)
+    version: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for JSON, empty ones left out."""
+        row = asdict(self)
+        row["sources"] = [list(asdict(file).values()) for file in self.sources]
+        return {name: value for name, value in row.items() if value not in (None, "", [], {})}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Row:
+        """Rebuild a row from `to_json`; fields of later versions are ignored."""
+        known = {name: value for name, value in row.items() if name in cls.__dataclass_fields__}
+        known["outcome"] = Outcome(row["outcome"])
+        known["sources"] = tuple(FileHash(*file) for file in row.get("sources", ()))
+        known["store"] = Stored(**row["store"]) if "store" in row else None
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The newest row of every recording.
+
+    Parameters
+    ----------
+    rows : mapping of (cohort, key) to Row
+    state : tuple of (str, int)
+        Names and sizes of the segments that were read: two equal states are the same ledger.
+    """
+
+    rows: Mapping[tuple[str, str], Row]
+    state: tuple[tuple[str, int], ...]
+
+
+def now() -> str:
+    """Return the time as rows give it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def outcome_of(findings: Iterable[Finding]) -> Outcome:
+    """Return how a conversion with these findings ended; findings for information alone do not count."""
+    is_plain = all(finding.severity is Severity.INFO for finding in findings)
+    return Outcome.CONVERTED if is_plain else Outcome.CONVERTED_WITH_FINDINGS
+
+
+def codes(findings: Iterable[Finding]) -> dict[str, int]:
+    """Return how often each code was found, sorted by code."""
+    return dict(sorted(Counter(finding.code for finding in findings).items()))
+
+
+def store_path(out: Path, cohort: str, key: str) -> Path:
+    """Return where a recording's store is, or would be."""
+    return out / cohort / f"{key}.zarr"
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def read_ledger(out: Path) -> Ledger:
+    """Read all segments; a folder without a ledger has an empty one.
+
+    Raises
+    ------
+    StorageError
+        When the disk refuses.
+
+    Notes
+    -----
+    Cost: about 10 µs a row.
+    """
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    state = []
+    try:
+        for segment in _segments(out):
+            content = segment.read_bytes()
+            state.append((segment.name, len(content)))
+            newest |= {(row["cohort"], row["key"]): row for row in _rows(content)}
+    except OSError as error:
+        raise StorageError("the ledger cannot be read", saw=os.strerror(error.errno or 0)) from None
+    return Ledger({name: Row.from_json(row) for name, row in newest.items()}, tuple(state))
+
+
+def _segments(out: Path) -> list[Path]:
+    return sorted((out / LEDGER_FOLDER / _SEGMENTS).glob("*.jsonl"))
+
+
+def _rows(content: bytes) -> Iterator[dict[str, Any]]:
+    """Parse whole lines; what follows the last line's end was being written when the process died."""
+    lines = content.split(b"\n")[:-1]
+    try:
+        yield from json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        for line in lines:
+            yield from _row(line)
+
+
+def _row(line: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return
+    if isinstance(row, dict) and {"cohort", "key", "outcome"} <= row.keys():
+        yield row
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+
+class LedgerWriter:
+    """Adds rows to a segment of its own; only the holder of the lock may have one."""
+
+    def __init__(self, out: Path) -> None:
+        self._folder = out / LEDGER_FOLDER / _SEGMENTS
+        self._handle: int | None = None
+
+    def append(self, *rows: Row) -> None:
+        """Add rows; they are on the disk when this returns.
+
+        Raises
+        ------
+        StorageError
+            When the disk refuses.
+        """
+        text = "".join(f"{json.dumps(row.to_json(), separators=(',', ':'))}\n" for row in rows)
+        try:
+            if self._handle is None:
+                self._handle = self._open()
+            _write(self._handle, text.encode())
+            os.fsync(self._handle)
+        except OSError as error:
+            raise StorageError("the ledger cannot be written", saw=os.strerror(error.errno or 0)) from None
+
+    def _open(self) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        last = max((int(path.name.split("-")[0]) for path in self._folder.glob("*.jsonl")), default=0)
+        when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = self._folder / f"{last + 1:06d}-{when}-{secrets.token_hex(4)}.jsonl"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        folder = os.open(self._folder, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+        return handle
+
+    def close(self) -> None:
+        """Release the segment; another `append` starts a new one."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _write(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]

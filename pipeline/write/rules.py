@@ -1,0 +1,232 @@
+"""The rules of one array that `pipeline.verify` checks: V4 to V8 on its document, V10 on its values.
+
+Every rule yields ``(rule, what is wrong)``; numbers are those of docs/store-spec.md and are never reused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.kinds import KindSpec, kind_of_channel
+from schemas.store import (
+    ARRAYS,
+    CHANNEL_ATTRIBUTES,
+    CHUNK_EPOCH,
+    LIMIT,
+    MISSING,
+    ArraySpec,
+    channel_array,
+    channel_kind,
+)
+from schemas.units import Unit
+from schemas.vocabulary import EPOCH_S, Modality, Polarity
+
+__all__ = ["Wrong", "array_spec", "document_rules", "has_type", "sizes_of", "value_rules"]
+
+Wrong = tuple[str, str]  # rule, what is wrong
+_CF_PACKING = {"scale_factor", "add_offset", "_FillValue"}
+
+
+def array_spec(name: str) -> ArraySpec | None:
+    """Return what the specification says of an array of this name, or None where it knows none."""
+    try:
+        return ARRAYS[name] if name in ARRAYS else channel_array(name)
+    except KeyError:
+        return None
+
+
+def has_type(value: object, types: tuple[type, ...]) -> bool:
+    """Return whether a JSON value has one of the types; true and false are not numbers, NaN is none."""
+    return (
+        isinstance(value, types)
+        and not isinstance(value, bool)
+        and not (isinstance(value, float) and not math.isfinite(value))
+    )
+
+
+def sizes_of(documents: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """Return the size of every dimension, from the arrays that define them."""
+    defining = {"epoch": "epoch_start_s", "channel": "channel", "event": "event_onset_s"}
+    return {dim: documents[name]["shape"][0] for dim, name in defining.items() if name in documents}
+
+
+def document_rules(name: str, document: dict[str, Any], sizes: Mapping[str, int]) -> Iterator[Wrong]:
+    """Yield what is wrong with an array's ``zarr.json``.
+
+    Parameters
+    ----------
+    name : str
+        The array.
+    document : dict
+        Its metadata, parsed.
+    sizes : mapping of str to int
+        Sizes of ``epoch``, ``channel`` and ``event``.
+    """
+    spec = array_spec(name)
+    if spec is None:
+        yield "V4", "no array and no canonical channel has this name"
+        return
+    kind = None if name in ARRAYS else channel_kind(name)
+    if kind is not None:
+        sizes = {**sizes, kind.rate_class.dimension: kind.rate_class.n_per_epoch}
+    yield from _layout(document, spec, sizes, is_sharded=kind is not None)
+    yield from _packing(document["attributes"], spec, kind)
+    if kind is not None:
+        yield from _channel(name, document["attributes"], kind)
+    yield from _codes(document["attributes"], spec)
+
+
+def _layout(
+    document: dict[str, Any], spec: ArraySpec, sizes: Mapping[str, int], *, is_sharded: bool
+) -> Iterator[Wrong]:
+    shape = [sizes.get(dim, -1) for dim in spec.dims]
+    fill = "NaN" if isinstance(spec.fill, float) else spec.fill
+    expected = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "data_type": spec.data_type,
+        "dimension_names": list(spec.dims),
+        "shape": shape,
+        "fill_value": fill,
+    }
+    for key, value in expected.items():
+        if document[key] != value:
+            yield "V5", f"{key} is {document[key]!r}, expected {value!r}"
+    chunk = document["chunk_grid"]["configuration"]["chunk_shape"]
+    if any(n > m for n, m in zip(document["shape"], chunk, strict=True)):
+        yield "V5", f"one shard or chunk of {chunk} does not hold the night"
+    codecs = document["codecs"]
+    if is_sharded:
+        if codecs[0]["name"] != "sharding_indexed":
+            yield "V5", "a channel is not sharded"
+            return
+        inner = codecs[0]["configuration"]
+        if inner["chunk_shape"] != [min(CHUNK_EPOCH, shape[0]), *shape[1:]]:
+            yield "V5", f"inner chunks are {inner['chunk_shape']}, expected {CHUNK_EPOCH} epochs"
+        if inner["index_codecs"][-1]["name"] != "crc32c":
+            yield "V5", "the shard's index has no checksum"
+        codecs = inner["codecs"]
+    if codecs[-1]["name"] != "crc32c":
+        yield "V5", "chunks have no checksum"
+
+
+def _packing(attrs: dict[str, Any], spec: ArraySpec, kind: KindSpec | None) -> Iterator[Wrong]:
+    if attrs.get("units") != spec.units:
+        yield "V6", f"units are {attrs.get('units')!r}, expected {spec.units!r}"
+    expected = {"scale_factor": kind.scale, "_FillValue": MISSING} if kind and spec.is_packed else {}
+    found = {key: attrs[key] for key in _CF_PACKING & set(attrs)}
+    if found != expected:
+        yield "V6", f"packing is {dict(sorted(found.items()))}, expected {expected}"
+    if kind is not None and kind.is_arbitrary:
+        factor = attrs.get("night_factor")
+        if not isinstance(factor, (int, float)) or not 0 < factor < math.inf:
+            yield "V6", f"night_factor is {factor!r}, expected a positive number"
+        if not isinstance(attrs.get("source_unit"), str):
+            yield "V6", "source_unit is missing"
+
+
+def _channel(name: str, attrs: dict[str, Any], kind: KindSpec) -> Iterator[Wrong]:
+    wrong = [
+        key for key, types in CHANNEL_ATTRIBUTES.items() if key not in attrs or not has_type(attrs[key], types)
+    ]
+    if wrong:
+        yield "V7", f"attributes missing or of another type: {', '.join(wrong)}"
+        return
+    closed = {
+        "kind": {kind_of_channel(name).value},
+        "modality": {*Modality, "none"},
+        "primary": {0, 1},
+        "polarity": set(Polarity),
+        "coordinates": {"epoch_start_s"},
+    }
+    for key, allowed in closed.items():
+        if attrs.get(key) not in allowed:
+            yield "V7", f"{key} is {attrs.get(key)!r}, expected one of {sorted(map(str, allowed))}"
+    low, high, nyquist = attrs["band_low_hz"] or 0, attrs["band_high_hz"], kind.rate_class.rate_hz / 2
+    if high is not None and not 0 <= low < high <= nyquist:
+        yield "V7", f"the band {low} to {high} Hz does not fit below {nyquist:g} Hz"
+
+
+def _codes(attrs: dict[str, Any], spec: ArraySpec) -> Iterator[Wrong]:
+    key = "flag_masks" if spec.data_type == "uint16" else "flag_values"
+    values, meanings = attrs.get(key), attrs.get("flag_meanings")
+    if values is None and meanings is None and spec.codes != "required":
+        return
+    if spec.codes == "none" or not isinstance(values, list) or not isinstance(meanings, str):
+        yield "V8", f"{key} and flag_meanings do not both list the codes"
+        return
+    words = meanings.split()
+    if len(words) != len(values) or len(set(values)) != len(values) or len(set(words)) != len(words):
+        yield "V8", f"{len(values)} {key} and {len(words)} flag_meanings do not pair"
+    listed = dict(zip(values, words, strict=False))
+    if spec.data_type == "uint16" and any(mask <= 0 or mask & (mask - 1) for mask in values):
+        yield "V8", "a flag mask is not one bit"
+    if any(listed.get(value) != meaning for value, meaning in spec.meanings.items()):
+        yield "V8", f"{key} do not have the meanings of the specification"
+
+
+def value_rules(
+    name: str, value: NDArray[Any], attrs: dict[str, Any], usable_fraction: NDArray[Any] | None
+) -> Iterator[Wrong]:
+    """Yield what is wrong with an array's stored values.
+
+    Parameters
+    ----------
+    value : ndarray
+        As stored: counts where packed.
+    attrs : dict
+        The array's attributes.
+    usable_fraction : ndarray, shape (n_epoch,), or None
+        The channel's column, for a channel.
+    """
+    spec = ARRAYS.get(name)
+    if spec is None:
+        yield from _channel_values(name, value, attrs, usable_fraction)
+    elif name == "epoch_start_s":
+        if not np.array_equal(value, EPOCH_S * np.arange(value.size)):
+            yield "V10", f"epochs do not start every {EPOCH_S} s from 0"
+    elif name == "usable_fraction":
+        if not bool(np.all((value >= 0) & (value <= 1))):
+            yield "V10", "a fraction is not between 0 and 1"
+    elif name == "quality":
+        if bool(np.any(value & ~np.uint16(sum(attrs["flag_masks"])))):
+            yield "V10", "a bit is set that no mask names"
+    elif name == "event_onset_s":
+        if not np.isfinite(value).all() or bool(np.any(np.diff(value) < 0)):
+            yield "V10", "onsets are not finite and sorted"
+    elif name == "event_duration_s":
+        if not bool(np.all((value >= 0) & np.isfinite(value))):
+            yield "V10", "a duration is negative or not finite"
+    elif "flag_values" in attrs:
+        yield from _known_codes(value, attrs)
+
+
+def _channel_values(
+    name: str, value: NDArray[Any], attrs: dict[str, Any], usable_fraction: NDArray[Any] | None
+) -> Iterator[Wrong]:
+    spec = channel_array(name)
+    if not spec.is_packed:
+        yield from _known_codes(value, attrs)
+        return
+    n_limit = np.count_nonzero(value == LIMIT) + np.count_nonzero(value == -LIMIT)
+    if attrs["n_saturated"] > n_limit:
+        yield "V10", f"n_saturated is {attrs['n_saturated']}, but {n_limit} samples are at the limit"
+    if spec.units == Unit.PERCENT.value:
+        low, high = (np.array([0, 100]) / channel_kind(name).scale).astype(int)
+        if bool(np.any((value != MISSING) & ((value < low) | (value > high)))):
+            yield "V10", "a percentage is not between 0 and 100"
+    if usable_fraction is not None:
+        is_empty = value.max(axis=1) == MISSING
+        if bool(np.any(usable_fraction[is_empty] > 0)):
+            yield "V10", "an epoch without a sample is called usable"
+
+
+def _known_codes(value: NDArray[Any], attrs: dict[str, Any]) -> Iterator[Wrong]:
+    unknown = set(np.unique(value).tolist()) - set(attrs["flag_values"]) - {-1}
+    if unknown:
+        yield "V10", f"codes without a meaning: {sorted(unknown)}"

@@ -145,4 +145,5 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-M002": FindingKind(_W, "value without a meaning in the subjects' table", "Map it in subjects.*.codes; it is unknown until then."),
     "PSG-M003": FindingKind(_W, "several rows for this subject and visit", "The first was taken; check the table."),
     "PSG-M004": FindingKind(_W, "no subjects' table", "Age, sex and site are unknown."),
+    "PSG-M005": FindingKind(_W, "several annotation files fit the layout", "Make layout.annotations narrower if the first by name is the wrong one."),
 }  # fmt: skip

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.vocabulary import EPOCH_S, Scored, StageScheme
+from schemas.vocabulary import Scored, StageScheme
 
 __all__ = ["Annotations", "EventTable", "Hypnogram"]
 
 
 @dataclass(frozen=True)
 class Hypnogram:
-    """A night's stages, one per epoch of ``epoch_s`` seconds, gapless.
+    """A night's stages, one per epoch of 30 s, gapless.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ class Hypnogram:
         What the scorer's codes mean, in the words of the format (``"Stage 4 sleep"``).
     scheme : StageScheme
         Rules of scoring. With ``sleep_wake`` an epoch of sleep has stage -1: it is not N2.
+    staged : ndarray, shape (n_epoch,), bool
+        The scorer gave a stage, be it one that ``sleep_wake`` cannot name.
     """
 
     start_s: float
@@ -36,7 +38,7 @@ class Hypnogram:
     stage_source: NDArray[np.int8]
     source_codes: Mapping[int, str]
     scheme: StageScheme
-    epoch_s: int = EPOCH_S
+    staged: NDArray[np.bool_]
 
     @property
     def n_epoch(self) -> int:
@@ -55,9 +57,10 @@ class EventTable:
     type : tuple of str
         Canonical event type, `schemas.event_terms.EVENT_TYPES`.
     channel : tuple of str
-        The channel it was scored on as the source names it, or ``""``.
+        The channel it was scored on as the source names it, or ``""``. May be free text: compare it with the
+        labels of the file before it is kept.
     term : tuple of str
-        The source term that was mapped, from the closed table; ``""`` where the type says it all.
+        The row that mapped it, of `schemas.event_terms` or of the manifest; never the source's own text.
     unmapped : mapping of str to int
         Terms that no table maps, with counts. Kept in memory for ``scan``; only the total leaves the machine.
     """

@@ -1,8 +1,9 @@
 """Where the scorer's epochs lie on the signals' clock: the one grid that a store is cut to.
 
-The grid's origin is the first scored boundary; a night that nobody scored starts at its first sample. Assumptions:
-annotations count from the start of their own recording, and times of day place that start when both clocks are known;
-dates are never used. Why so: docs/adr/0004-epoch-grid.md.
+The grid's origin is the first scored boundary; a night that nobody scored starts at its first sample.
+
+Assumptions: annotations count from the start of their own recording, and times of day place that start when both
+clocks are known; dates are never used. Why so: docs/adr/0004-epoch-grid.md.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ DAY_S = 86_400.0
 SLACK_S = 1e-6  # rounding of decimal times in binary
 CLOCK_RESOLUTION_S = 1.0  # clocks are written in whole seconds: smaller differences are rounding
 MAX_EXCESS_EPOCHS = 20  # where no manifest says otherwise
+LIGHTS = frozenset(name for name, kind in EVENT_TYPES.items() if kind.event_class is EventClass.LIGHTS)
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def _lights(events: EventTable, shift_s: float) -> list[tuple[float, bool]]:
     return [
         (float(onset) + shift_s, kind == "lights_off")
         for onset, kind in zip(events.onset_s, events.type, strict=True)
-        if EVENT_TYPES[kind].event_class is EventClass.LIGHTS
+        if kind in LIGHTS
     ]
 
 
@@ -240,7 +242,7 @@ def place_events(events: EventTable, grid: Grid) -> tuple[EventTable, tuple[Find
     length_s = grid.n_epoch * EPOCH_S
     inside = (onset_s < length_s) & ((onset_s >= 0) | (onset_s + events.duration_s > 0))
     kept = np.flatnonzero(inside)
-    lights = np.array([EVENT_TYPES[kind].event_class is EventClass.LIGHTS for kind in events.type], bool)
+    lights = np.array([kind in LIGHTS for kind in events.type], bool)
     n_dropped = int(np.count_nonzero(~inside & ~lights))
     placed = replace(
         events,
@@ -250,7 +252,6 @@ def place_events(events: EventTable, grid: Grid) -> tuple[EventTable, tuple[Find
         channel=tuple(events.channel[i] for i in kept),
         term=tuple(events.term[i] for i in kept),
     )
-    found = (
-        (finding("PSG-A005", f"{n_dropped} of {events.n_event} events lie outside the grid"),) if n_dropped else ()
-    )
-    return placed, found
+    if not n_dropped:
+        return placed, ()
+    return placed, (finding("PSG-A005", f"{n_dropped} of {events.n_event} events lie outside the grid"),)

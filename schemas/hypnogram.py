@@ -68,9 +68,9 @@ class EventTable:
     onset_s: NDArray[np.float64]
     duration_s: NDArray[np.float64]
     type: tuple[str, ...]
-    channel: tuple[str, ...]
+    channel: tuple[str, ...] = field(repr=False)
     term: tuple[str, ...]
-    unmapped: Mapping[str, int] = field(default_factory=dict)
+    unmapped: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def n_event(self) -> int:

@@ -1,7 +1,7 @@
 """Read stages and events from EDF+ annotations, in a file of their own or beside the signals.
 
-Assumptions: stages carry the standard texts. A stage without a duration lasts until the next stage, the last of them
-one epoch. ``text@@label`` names the signal that an event was scored on.
+Assumptions: stages carry the standard texts. A stage without a duration lasts until the next stage, the last of
+them one epoch. ``text@@label`` names the signal that an event was scored on.
 
 Source: EDF+ standard texts, https://www.edfplus.info/specs/edftexts.html
 """
@@ -38,6 +38,7 @@ STAGES = (
     StageTerm(13, "Sleep stage N3", Stage.N3),
 )
 _STAGE_WORDS = "sleep stage "
+_ABOUT_TEXT = {"PSG-H005", "PSG-H011", "PSG-H012"}  # the rest is about signals, and theirs to report
 
 
 def read_edf_plus(path: Path, rule: AnnotationRule) -> tuple[Annotations, tuple[Finding, ...]]:
@@ -70,7 +71,8 @@ def read_edf_plus(path: Path, rule: AnnotationRule) -> tuple[Annotations, tuple[
     events = [a for a in annotations if not _is_stage(a.text, table)]
     hypnogram, of_stages = score_stages(_runs(stages, rule.epoch_s), table, rule)
     event_table, scored, of_events = tabulate_events(map(_event, events), rule)
-    found = (*of_file, *of_stages, *of_events)
+    of_text = (f for f in of_file if f.code in _ABOUT_TEXT)
+    found = (*of_text, *of_stages, *of_events)
     return Annotations(hypnogram, event_table, scored, clock_start_s), found
 
 

@@ -1,7 +1,7 @@
 """Read NSRR annotation XML: stages as run lengths, scored events, and the clock.
 
-Parsed as a stream, by tag and never by layout, so that order, blank lines and name spaces do no harm. Document types
-and entities are refused, and size and depth are bounded. Notes of technicians are never read.
+Parsed as a stream, by tag and never by layout, so that order, blank lines and name spaces do no harm. Document
+types and entities are refused, and size and depth are bounded. Notes of technicians are never read.
 
 Source: NSRR annotation format (root ``PSGAnnotation``), EDF Editor and Translator.
 """

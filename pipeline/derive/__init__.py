@@ -1,0 +1,1 @@
+"""How native signals become channels on the common grids, and what is derived from them."""

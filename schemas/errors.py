@@ -11,6 +11,7 @@
     │   ├── SourceChanged              a file changed while it was being read
     │   ├── EdfCorrupt                 the header cannot be understood
     │   ├── EdfTruncated               fewer bytes than the header declares
+    │   ├── PartsDisagree              the files of one night do not fit together
     │   ├── AnnotationCorrupt          stages or events cannot be parsed
     │   └── SubjectTableCorrupt        the subjects' table cannot be parsed
     ├── ChannelError                   labels against montage
@@ -55,6 +56,7 @@ __all__ = [
     "ManifestNotFound",
     "NoUsableChannel",
     "OutputBusy",
+    "PartsDisagree",
     "PsgError",
     "RecordingGone",
     "RecordingTimeout",
@@ -172,6 +174,10 @@ class EdfCorrupt(SourceError):
 
 class EdfTruncated(SourceError):
     """Fewer bytes than the header declares."""
+
+
+class PartsDisagree(SourceError):
+    """The files of one night overlap, or differ in rate or unit."""
 
 
 class AnnotationCorrupt(SourceError):

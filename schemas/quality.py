@@ -18,3 +18,4 @@ class QualityFlag(IntFlag):
     CLIPPED = 32  # a value just above the range was set to its end: present
     SATURATED = 64  # beyond the packing range, set to its end: present
     UNKNOWN_CODE = 128  # a code without a meaning in the manifest: missing
+    FLAT = 256  # the same number for the whole epoch: present, and no physiology

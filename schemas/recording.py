@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RecordingKey", "Segment", "Signal", "SubjectFields"]
+__all__ = ["RecordingKey", "Segment", "Signal", "SignalInfo", "SubjectFields"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,22 @@ class RecordingKey:
 
     def __str__(self) -> str:
         return f"{self.cohort}/{self.name}"
+
+
+@dataclass(frozen=True)
+class SignalInfo:
+    """What a header says of one signal: all that is needed to match it to a montage.
+
+    ``usable`` is False where the header's range cannot be turned into a gain.
+    """
+
+    index: int
+    label: str
+    unit_text: str
+    rate_hz: Fraction
+    physical_min: float
+    physical_max: float
+    usable: bool = True
 
 
 @dataclass(frozen=True)

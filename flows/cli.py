@@ -1,0 +1,99 @@
+"""The command line: ``sleep2vec``.
+
+Commands live in `flows.commands`, one file each, and import what they need when they run, so that ``--help``
+is instant and converting needs neither Prefect nor torch.
+
+Exit codes: 0 all well, 1 internal or disk error, 2 usage, 3 finished but some recordings failed, 4 manifest
+invalid, 5 verification failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from schemas.errors import ManifestError, PsgError, StorageError
+
+__all__ = ["cli", "main"]
+
+OK, INTERNAL, USAGE, SOME_FAILED, BAD_MANIFEST, NOT_VERIFIED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+# Command → its one line in --help; the module of the same name holds it.
+_COMMANDS = {
+    "demo": "Make, convert and verify three small cohorts: the whole job in minutes.",
+    "synth": "Write a synthetic cohort as a download would look, with the truth beside it.",
+    "scan": "Say what the files of a cohort hold and what a manifest makes of them.",
+    "manifest": "Draft, check and show cohort manifests.",
+    "convert": "Harmonise a cohort into verified recording stores.",
+    "status": "Say how the recordings of an output ended, and why.",
+    "inspect": "Show one recording store, or the header of one EDF.",
+    "verify": "Check every byte of an output against what was written, and against its source.",
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"flows.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="sleep2vec", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Overnight sleep recordings into one clean, chunked, documented store.
+
+    Start with `sleep2vec demo`, then docs/add-a-cohort.md for your own data.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        return _say("interrupted; run the same command again to go on", INTERRUPTED)
+    except KeyboardInterrupt:
+        return _say("interrupted; run the same command again to go on", INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ManifestError as error:
+        return _say(str(error), BAD_MANIFEST)
+    except StorageError as error:
+        return _say(str(error), INTERNAL)
+    except PsgError as error:
+        return _say(str(error), USAGE)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return OK
+    except Exception:
+        traceback.print_exc()
+        return _say("internal error: please report the lines above", INTERNAL)
+    return result if isinstance(result, int) else OK
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(f"sleep2vec: {text}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

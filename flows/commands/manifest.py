@@ -1,0 +1,113 @@
+"""``sleep2vec manifest``: draft, check and show cohort manifests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.group("manifest")
+def command() -> None:
+    """Draft, check and show cohort manifests.
+
+    A MANIFEST is the name of a shipped one, or the path of a YAML file.
+    """
+
+
+@command.command()
+@click.argument("manifest")
+@click.option("--json", "as_json", is_flag=True, help="The validated content as JSON, defaults included.")
+def show(manifest: str, as_json: bool) -> None:
+    """Print MANIFEST, after it has been validated."""
+    from pipeline.manifests import load_manifest, manifest_text
+
+    loaded = load_manifest(manifest)
+    click.echo(loaded.model_dump_json(indent=2) if as_json else manifest_text(manifest)[0].rstrip())
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_shipped(as_json: bool) -> None:
+    """List the manifests that come with sleep2vec."""
+    from pipeline.manifests import load_manifest, shipped_manifests
+
+    rows = [(name, load_manifest(name)) for name in shipped_manifests()]
+    if as_json:
+        click.echo(
+            json.dumps([{"name": n, "title": m.title, "release": m.terms.release} for n, m in rows], indent=2)
+        )
+    else:
+        for name, loaded in rows:
+            click.echo(f"{name:12} {loaded.title} ({loaded.terms.release})")
+
+
+@command.command()
+@click.argument("manifest")
+@click.option(
+    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A download to try it on."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def check(ctx: click.Context, manifest: str, root: Path | None, as_json: bool) -> None:
+    """Validate MANIFEST and, with --root, say what share of the files would convert, and why not the others.
+
+    Reads headers only. Exit code 4 when the manifest is invalid, 3 when some recordings would fail.
+    """
+    from pipeline.manifests import load_manifest
+
+    loaded = load_manifest(manifest)
+    if root is None:
+        answer = {"cohort": loaded.cohort, "valid": True, "rules": len(loaded.montage)}
+        click.echo(
+            json.dumps(answer) if as_json else f"{loaded.cohort}: valid, {len(loaded.montage)} channel rules"
+        )
+        return
+    from flows.commands.scan import print_readiness
+    from pipeline.scan import scan
+
+    census = scan(loaded, root)
+    if as_json:
+        click.echo(json.dumps(census.readiness(), indent=2))
+    else:
+        print_readiness(census)
+    if census.n_failing:
+        ctx.exit(3)
+
+
+@command.command()
+@click.argument("cohort")
+@click.option(
+    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A download to draft from."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; standard output without."
+)
+def new(cohort: str, root: Path | None, out: Path | None) -> None:
+    """Draft a manifest for COHORT, with a proposal for every label found in the EDFs below --root.
+
+    Everything marked REVIEW was guessed from the shipped manifests and waits for a person.
+    """
+    from pipeline.draft import draft_manifest
+
+    text = draft_manifest(cohort, root)
+    if out is None:
+        click.echo(text)
+        return
+    if out.exists():
+        raise click.UsageError(f"{out} exists already: name another file, so that nothing is lost.")
+    out.write_text(text, "utf-8")
+    click.echo(
+        f"wrote {out}; next: edit it, then sleep2vec manifest check {out}" + (f" --root {root}" if root else "")
+    )
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema that lets editors complete and check manifests."""
+    from pipeline.manifests import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,162 @@
+"""Put channels, stages and events into one Dataset: the recording as `docs/store-spec.md` describes it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pipeline.align import Grid
+from pipeline.process import Channel
+from schemas.event_terms import EVENT_TYPES
+from schemas.findings import Finding
+from schemas.fingerprint import PROCESSING_VERSION
+from schemas.hypnogram import EventTable
+from schemas.kinds import Shape
+from schemas.manifest import CohortManifest
+from schemas.recording import RecordingKey, SubjectFields
+from schemas.vocabulary import EPOCH_S, Scored, StudyType
+
+__all__ = ["assemble"]
+
+_RESAMPLERS = {
+    Shape.WAVE: "zero-phase FIR band and exact rational resampling by block FFT",
+    Shape.STEP: "sample and hold",
+    Shape.CODE: "sample and hold of codes",
+}
+
+
+def assemble(
+    *,
+    key: RecordingKey,
+    manifest: CohortManifest,
+    study_type: StudyType,
+    subject: SubjectFields,
+    grid: Grid,
+    events: EventTable,
+    scored: Mapping[str, Scored],
+    channels: Sequence[Channel],
+    labels: Iterable[str],
+    findings: Sequence[Finding],
+) -> xr.Dataset:
+    """Return the recording as one Dataset.
+
+    Parameters
+    ----------
+    channels : sequence of Channel
+        In montage order.
+    labels : iterable of str
+        Labels of the file; an event's channel is kept only where it is one of them.
+
+    Returns
+    -------
+    xr.Dataset
+        Channels float32 ``(epoch, <class>_sample)`` with NaN where missing, codes int8 with -1; stages, events,
+        quality; the attributes of the store specification.
+    """
+    names = np.array([channel.plan.channel for channel in channels], dtype=object)
+    variables = {channel.plan.channel: _channel(channel) for channel in channels}
+    variables |= _stages(grid, channels) | _events(events, set(labels))
+    coords = {
+        "epoch_start_s": ("epoch", np.arange(grid.n_epoch, dtype=np.float64) * EPOCH_S),
+        "channel": ("channel", names),
+    }
+    attrs = {
+        "cohort": key.cohort,
+        "recording": key.name,
+        "subject": key.subject,
+        "visit": key.visit,
+        "site": subject.site or manifest.site,
+        "age_years": subject.age_years,
+        "age_top_coded": int(subject.age_top_coded),
+        "sex": subject.sex,
+        "bmi": subject.bmi,
+        "family": subject.family,
+        "study_type": study_type.value,
+        "terms": manifest.terms.model_dump(mode="json"),
+        "stage_scheme": grid.scheme.value,
+        "grid_offset_s": float(grid.offset_s),
+        "clock_start_s": grid.clock_start_s,
+        "event_scored": {name: value.value for name, value in scored.items()},
+        "manifest": manifest.model_dump(mode="json", exclude_defaults=True, exclude={"exclude"}),
+        "versions": _versions(),
+        "findings": [finding.to_json() for finding in findings],
+        "processing": {"version": PROCESSING_VERSION, "epoch_s": EPOCH_S},
+    }
+    return xr.Dataset(variables, coords, attrs)
+
+
+def _channel(channel: Channel) -> tuple[tuple[str, str], Any, dict[str, Any]]:
+    plan = channel.plan
+    spec = plan.spec
+    attrs: dict[str, Any] = {
+        "kind": plan.rule.kind.value,
+        "modality": spec.modality.value if spec.modality else "none",
+        "primary": int(plan.primary),
+        "source_label": plan.source_label,
+        "source_rate_hz": float(plan.rate_hz),
+        "reference": plan.rule.reference,
+        "band_low_hz": plan.band.low_hz if plan.band else None,
+        "band_high_hz": plan.band.high_hz if plan.band else None,
+        "resampler": _RESAMPLERS[spec.shape],
+        "polarity": plan.polarity.value,
+        "unit_factor": plan.leads[0].factor,
+        "units": spec.unit.value,
+        "long_name": spec.long_name,
+    }
+    if plan.rule.sensor:
+        attrs["sensor"] = plan.rule.sensor
+    if spec.is_arbitrary:
+        attrs["source_unit"] = plan.source_unit.value
+    if spec.shape is Shape.CODE:
+        attrs |= _flags(plan.rule.value_meanings)
+    return ("epoch", spec.rate_class.dimension), channel.value, attrs
+
+
+def _stages(grid: Grid, channels: Sequence[Channel]) -> dict[str, Any]:
+    return {
+        "stage": ("epoch", grid.stage),
+        "stage_source": ("epoch", grid.stage_source, _flags(grid.source_codes)),
+        "in_bed": ("epoch", grid.in_bed),
+        "usable_fraction": (("epoch", "channel"), np.stack([c.usable for c in channels], axis=1)),
+        "quality": (("epoch", "channel"), np.stack([c.flag for c in channels], axis=1)),
+    }
+
+
+def _events(events: EventTable, labels: set[str]) -> dict[str, Any]:
+    channel = [name if name in labels else "" for name in events.channel]
+    return {
+        "event_onset_s": ("event", events.onset_s),
+        "event_duration_s": ("event", events.duration_s),
+        "event_type": _coded(events.type, {name: kind.code for name, kind in EVENT_TYPES.items()}),
+        "event_channel": _coded(channel, _numbered(channel)),
+        "event_term": _coded(events.term, _numbered(events.term)),
+    }
+
+
+def _numbered(words: Sequence[str]) -> dict[str, int]:
+    """Number words in order; the empty word is 0."""
+    return {word: number for number, word in enumerate(["", *sorted(set(words) - {""})])}
+
+
+def _coded(words: Sequence[str], codes: Mapping[str, int]) -> tuple[str, Any, dict[str, Any]]:
+    """Return words as CF flags."""
+    values = np.array([codes[word] for word in words], np.int16)
+    return "event", values, _flags({code: word for word, code in codes.items()})
+
+
+def _flags(meanings: Mapping[int, str]) -> dict[str, Any]:
+    """CF flag attributes; a meaning is one word, so blanks become underscores and the empty word ``none``."""
+    if not meanings:
+        return {}
+    words = ["_".join(text.split()) or "none" for text in meanings.values()]
+    return {"flag_values": [int(code) for code in meanings], "flag_meanings": " ".join(words)}
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in ("sleep2vec", "numpy", "scipy", "xarray", "zarr")}
+    return {"python": platform.python_version(), **packages}

@@ -1,0 +1,69 @@
+"""The recipe: one night's files and their manifest in, one Dataset out.
+
+`harmonise` reads the source and writes nothing. It knows no scheduler, no output folder and no globals.
+"""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from pipeline.align import make_grid, place_events
+from pipeline.assemble import assemble
+from pipeline.channels import resolve
+from pipeline.discover import Source
+from pipeline.process import make_channel
+from pipeline.read.annotations import read_annotations
+from pipeline.read.night import open_night
+from schemas.manifest import CohortManifest
+
+__all__ = ["harmonise"]
+
+
+def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
+    """Harmonise one recording.
+
+    Parameters
+    ----------
+    source : Source
+        Files, key and subject of the night.
+    manifest : CohortManifest
+        How this cohort's files are to be read.
+
+    Returns
+    -------
+    xr.Dataset
+        See `pipeline.assemble.assemble`; float32 in memory, packed only when written.
+
+    Raises
+    ------
+    PsgError
+        SourceError, ChannelError or SignalError: this night cannot be harmonised, and why.
+    """
+    with open_night(source.signals) as night:
+        plans, channel_findings = resolve(manifest, source.key.visit, night.infos)
+        annotations, annotation_findings = read_annotations(source.annotation, manifest.annotations)
+        grid, grid_findings = make_grid(
+            annotations, manifest.annotations, signal_end_s=night.end_s, clock_start_s=night.clock_start_s
+        )
+        events, event_findings = place_events(annotations.events, grid)
+        channels = [make_channel(p, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch) for p in plans]
+        return assemble(
+            key=source.key,
+            manifest=manifest,
+            study_type=source.study_type,
+            subject=source.subject,
+            grid=grid,
+            events=events,
+            scored=annotations.scored,
+            channels=channels,
+            labels=night.labels,
+            findings=[
+                *night.findings,
+                *channel_findings,
+                *annotation_findings,
+                *grid_findings,
+                *event_findings,
+                *source.findings,
+                *(f for channel in channels for f in channel.findings),
+            ],
+        )

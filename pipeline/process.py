@@ -1,0 +1,235 @@
+"""Make one canonical channel: read its leads, resample or hold, clean, mask.
+
+One function a shape of signal (wave, step, code); each returns values on the epoch grid with the reason for
+every missing or doubtful sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.channels import ChannelPlan
+from pipeline.derive.oximetry import Cleaned, clean_pulse_rate, clean_spo2
+from pipeline.derive.resample import resample_wave
+from pipeline.derive.steps import hold_codes, hold_signal
+from pipeline.read.night import Night
+from schemas.findings import Finding, finding
+from schemas.kinds import Kind, Shape
+from schemas.quality import QualityFlag
+from schemas.recording import Signal
+from schemas.vocabulary import EPOCH_S
+
+__all__ = ["Channel", "make_channel"]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel on the epoch grid.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n_epoch, n_per_epoch), float32 (int8 for codes)
+        In the plan's unit; NaN (-1 for codes) where missing.
+    flag : ndarray, shape (n_epoch,), uint16
+        `QualityFlag` bits that hold for any sample of the epoch.
+    usable : ndarray, shape (n_epoch,), float32
+        Share of samples that are present.
+    """
+
+    plan: ChannelPlan
+    value: NDArray[np.float32] | NDArray[np.int8]
+    flag: NDArray[np.uint16]
+    usable: NDArray[np.float32]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Values and flags on the flat output grid."""
+
+    value: NDArray[np.float32] | NDArray[np.int8]
+    flag: NDArray[np.uint16]
+    findings: tuple[Finding, ...] = ()
+
+
+def make_channel(plan: ChannelPlan, night: Night, *, offset_s: float, n_epoch: int) -> Channel:
+    """Make a channel from the night's signals.
+
+    Parameters
+    ----------
+    offset_s : float
+        Seconds from recording start to the origin of the epoch grid.
+    n_epoch : int
+        Whole epochs to fill.
+    """
+    make = {Shape.WAVE: _wave, Shape.STEP: _step, Shape.CODE: _code}[plan.spec.shape]
+    n_sample = n_epoch * plan.spec.rate_class.n_per_epoch
+    samples = make(plan, night, offset_s, n_sample)
+    value, flag = samples.value, samples.flag
+    bad = _status(plan, night, offset_s, n_sample)
+    if bad.any():
+        value[bad] = -1 if plan.spec.shape is Shape.CODE else np.nan
+        flag[bad] |= np.uint16(QualityFlag.BAD_STATUS)
+    value, flag = value.reshape(n_epoch, -1), flag.reshape(n_epoch, -1)
+    present = value >= 0 if plan.spec.shape is Shape.CODE else np.isfinite(value)
+    by_epoch = np.bitwise_or.reduce(flag, axis=1)
+    findings = [*samples.findings, *_findings(plan.channel, flag)]
+    flat = _flat_epochs(plan, night, offset_s, n_epoch)
+    if flat.any():
+        by_epoch[flat] |= np.uint16(QualityFlag.FLAT)
+        findings.append(_flat_finding(plan.channel, flat))
+    return Channel(plan, value, by_epoch, present.mean(axis=1, dtype=np.float32), tuple(findings))
+
+
+def _wave(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _Samples:
+    """Sum the leads, each band-limited to the same edges: resampling is linear."""
+    assert plan.band is not None
+    total: NDArray[np.float32] | None = None
+    flag = np.zeros(n_sample, np.uint16)
+    for lead in plan.leads:
+        part = resample_wave(
+            night.signal(lead.index),
+            band=plan.band,
+            rate_hz=plan.spec.rate_class.rate_hz,
+            start_s=offset_s,
+            n_sample=n_sample,
+            factor=lead.factor,
+        )
+        total = part.value if total is None else total + part.value
+        flag |= part.flag
+    assert total is not None
+    return _Samples(total, flag)
+
+
+def _step(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _Samples:
+    lead = plan.leads[0]
+    signal = night.signal(lead.index)
+    native = np.concatenate([signal.physical(i) for i in range(len(signal.segments))])
+    cleaned = _clean(plan, (native * lead.factor).astype(np.float32), signal)
+    held = hold_signal(
+        signal,
+        cleaned.value,
+        cleaned.flag,
+        rate_hz=plan.spec.rate_class.rate_hz,
+        start_s=offset_s,
+        n_sample=n_sample,
+    )
+    notes = (
+        (finding("PSG-S008", "fractions multiplied by 100", channel=plan.channel),) if cleaned.was_fraction else ()
+    )
+    return _Samples(held.value, held.flag.astype(np.uint16), notes)
+
+
+def _clean(plan: ChannelPlan, native: NDArray[np.float32], signal: Signal) -> Cleaned:
+    """Apply the manifest's missing codes, then the rules of the kind."""
+    coded = np.isin(native, np.asarray(plan.rule.missing_codes, np.float32))
+    native[coded] = np.nan
+    match plan.rule.kind:
+        case Kind.SPO2:
+            breaks = np.cumsum([segment.n_sample for segment in signal.segments])[:-1]
+            cleaned = clean_spo2(native, signal.rate_hz, breaks=breaks.tolist())
+        case Kind.PULSE_RATE:
+            cleaned = clean_pulse_rate(native)
+        case _:
+            cleaned = Cleaned(native, np.zeros(native.size, np.uint8), {})
+    cleaned.flag[coded] |= np.uint8(QualityFlag.MISSING_CODE)
+    return cleaned
+
+
+def _code(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _Samples:
+    signal = night.signal(plan.leads[0].index)
+    held = hold_codes(
+        signal,
+        plan.rule.value_map or {code: code for code in plan.rule.value_meanings},
+        rate_hz=plan.spec.rate_class.rate_hz,
+        start_s=offset_s,
+        n_sample=n_sample,
+    )
+    return _Samples(held.value, held.flag.astype(np.uint16))
+
+
+def _status(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> NDArray[np.bool_]:
+    """Return where any of the channel's status signals says that the sample is bad."""
+    bad = np.zeros(n_sample, bool)
+    for index, codes in plan.masks:
+        held = hold_codes(
+            night.signal(index),
+            dict.fromkeys(codes, 1),
+            rate_hz=plan.spec.rate_class.rate_hz,
+            start_s=offset_s,
+            n_sample=n_sample,
+        )
+        bad |= held.value == 1
+    return bad
+
+
+_FLAG_FINDINGS: Mapping[QualityFlag, tuple[str, str]] = {
+    QualityFlag.NO_SIGNAL: ("PSG-S003", "without signal"),
+    QualityFlag.MISSING_CODE: ("PSG-S004", "with a missing code"),
+    QualityFlag.OUT_OF_RANGE: ("PSG-S005", "outside the possible range"),
+    QualityFlag.CLIPPED: ("PSG-S006", "clipped to the range's end"),
+    QualityFlag.TOO_FAST: ("PSG-S007", "changing too fast"),
+    QualityFlag.BAD_STATUS: ("PSG-S009", "with a bad status"),
+    QualityFlag.UNKNOWN_CODE: ("PSG-C012", "with an unknown code"),
+}
+
+
+def _findings(channel: str, flag: NDArray[np.uint16]) -> list[Finding]:
+    """One finding for each bit that is set anywhere."""
+    if not flag.any():
+        return []
+    found = []
+    for bit, (code, words) in _FLAG_FINDINGS.items():
+        here = (flag & np.uint16(bit)) != 0
+        if here.any():
+            share = float(here.mean())
+            message = f"{int(here.sum())} samples ({share:.2%}) {words}"
+            found.append(finding(code, message, channel=channel, epochs=_runs(here.any(axis=1))))
+    return found
+
+
+def _flat_finding(channel: str, flat: NDArray[np.bool_]) -> Finding:
+    if flat.all():
+        return finding("PSG-S010", "one value for the whole night", channel=channel)
+    return finding("PSG-S011", f"{int(flat.sum())} epochs hold one value only", channel=channel, epochs=_runs(flat))
+
+
+def _flat_epochs(plan: ChannelPlan, night: Night, offset_s: float, n_epoch: int) -> NDArray[np.bool_]:
+    """Return the epochs in which a wave's source never changes its count: a sensor that is off.
+
+    Steps and codes may rest for hours.
+    """
+    flat = np.zeros(n_epoch, bool)
+    if plan.spec.shape is not Shape.WAVE:
+        return flat
+    signal = night.signal(plan.leads[0].index)
+    for segment in signal.segments:
+        first, last = _run_ends(segment.digital)
+        if first.size == 0:
+            continue
+        rate = float(signal.rate_hz)
+        begin = np.ceil((segment.start_s + first / rate - offset_s) / EPOCH_S - 1e-9)
+        end = np.floor((segment.start_s + last / rate - offset_s) / EPOCH_S + 1e-9)
+        for a, b in zip(begin.astype(int), end.astype(int), strict=True):
+            flat[max(a, 0) : max(min(b, n_epoch), 0)] = True
+    return flat
+
+
+def _run_ends(digital: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First sample and end of every run of records that hold one and the same count."""
+    n_per_record = digital.shape[1]
+    low, high = digital.min(axis=1), digital.max(axis=1)
+    constant = low == high
+    same = constant[1:] & constant[:-1] & (low[1:] == low[:-1])
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
+    return edges[::2] * n_per_record, (edges[1::2] + 1) * n_per_record
+
+
+def _runs(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """Half-open runs of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))

@@ -23,6 +23,7 @@ import mne
 import numpy as np
 import pyedflib
 
+from benchmarks.edf_bytes import Column, build_edf
 from pipeline.read.edf import EdfFile, open_edf
 
 N_RECORD = 28_800  # 8 h of records of 1 s
@@ -36,28 +37,13 @@ NEEDED = ("EKG", "EOG-L", "EOG-R", "EMG", "EEG1", "EEG2", "EEG3", "Flow", "Thor"
 
 def write_night(path: Path, n_record: int) -> None:
     """Write random samples of full 16-bit range with a plain EDF header."""
-    rates = list(RATES_HZ.values())
-    n_signal = len(rates)
-    columns = (
-        (16, list(RATES_HZ)),
-        (80, [""] * n_signal),
-        (8, ["uV"] * n_signal),
-        (8, [-3276.8] * n_signal),
-        (8, [3276.7] * n_signal),
-        (8, [-32768] * n_signal),
-        (8, [32767] * n_signal),
-        (80, [""] * n_signal),
-        (8, rates),
-        (32, [""] * n_signal),
-    )
-    head = f"{'0':8}{'X X X X':80}{'Startdate X X X X':80}01.01.8522.00.00"
-    head += f"{256 * (n_signal + 1):<8}{'':44}{n_record:<8}{1:<8}{n_signal:<4}"
-    head += "".join(f"{value:<{width}}" for width, values in columns for value in values)
+    columns = [Column(label=label, n_per_record=rate) for label, rate in RATES_HZ.items()]
+    header = build_edf(columns, 0, declared=str(n_record))
     rng = np.random.default_rng(1)
     with path.open("wb") as file:
-        file.write(head.encode("ascii"))
+        file.write(header)
         for start in range(0, n_record, 3600):
-            shape = (min(3600, n_record - start), sum(rates))
+            shape = (min(3600, n_record - start), sum(RATES_HZ.values()))
             file.write(rng.integers(-32768, 32768, shape, dtype=np.int16).tobytes())
 
 

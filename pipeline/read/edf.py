@@ -20,7 +20,7 @@ from pipeline.read.edf_annotations import Annotation, read_tals
 from pipeline.read.edf_header import EdfHeader, SignalHeader, read_header_from
 from pipeline.read.edf_timing import Run, time_records
 from pipeline.read.source_file import open_source
-from schemas.errors import EdfCorrupt, PsgError
+from schemas.errors import EdfCorrupt, PsgError, SourceChanged
 from schemas.findings import Finding
 from schemas.recording import Segment, Signal, SignalInfo
 
@@ -40,6 +40,8 @@ def open_edf(path: Path) -> EdfFile:
         As `pipeline.read.edf_header.read_header`.
     EdfCorrupt
         Also when the gaps of a discontinuous file cannot be placed.
+    SourceChanged
+        When the file became shorter between header and map.
     """
     with open_source(path) as file:
         header = read_header_from(file, path.name)
@@ -62,6 +64,8 @@ class EdfFile:
     """
 
     def __init__(self, header: EdfHeader, mapped: mmap.mmap) -> None:
+        if len(mapped) < header.header_bytes + header.n_record * header.bytes_per_record:
+            raise SourceChanged("the file became shorter while it was opened", do="Run again once it is complete.")
         self._map: mmap.mmap | None = mapped
         content = read_tals(
             [self._bytes(header, s) for s in header.signals if s.is_annotation and s.n_per_record],
@@ -158,7 +162,9 @@ class EdfFile:
             return np.ndarray(shape, "<i2", self._mapped, start, strides)
         # Read four bytes from one before each sample, and shift the foreign low byte out: the sign extends.
         wide: NDArray[np.int32] = np.ndarray(shape, "<i4", self._mapped, start - 1, (header.bytes_per_record, 3))
-        return wide >> 8
+        digital = wide.copy()
+        digital >>= 8
+        return digital
 
     def _bytes(self, header: EdfHeader, fields: SignalHeader) -> NDArray[np.uint8]:
         shape = (header.n_record, header.sample_bytes * fields.n_per_record)

@@ -26,7 +26,10 @@ from schemas.recording import SignalInfo
 __all__ = ["MAX_DURATION_S", "EdfHeader", "SignalHeader", "read_header", "read_header_from"]
 
 MAX_DURATION_S = 7 * 86400  # seconds; longer than any sleep study, short enough to allocate
+_MIN_RECORD_S = 1e-6  # seconds; keeps rates within what floats and samplers can be
 _WIDTHS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)  # bytes of the ten fields that each signal has
+_MAX_DIGITAL = 2**31
+_ENDS = ("physical minimum", "physical maximum", "digital minimum", "digital maximum")
 _ANNOTATIONS = {"EDF Annotations", "BDF Annotations"}
 
 
@@ -228,8 +231,12 @@ def _check_length_field(raw: bytes, header_bytes: int, is_exact: bool, notes: He
 
 def _record_duration(raw: bytes, notes: HeaderNotes) -> Fraction:
     number = parse_number(raw)
-    if number is None or (value := Fraction(number[0])) < 0:
-        raise EdfCorrupt("the duration of a data record cannot be read", expected="seconds, zero or more")
+    value = None if number is None else Fraction(number[0])
+    if number is None or value is None or not (value == 0 or _MIN_RECORD_S <= value <= MAX_DURATION_S):
+        raise EdfCorrupt(
+            "the duration of a data record is unreadable or impossible",
+            expected=f"0, or {_MIN_RECORD_S:g} to {MAX_DURATION_S} s",
+        )
     if number[1]:
         notes.repaired("duration of a data record", number[0])
     return value
@@ -278,7 +285,7 @@ def _parse_signal(
     if not is_annotation:
         ends = [_range_end(raw, what, label, notes) for raw, what in zip(row[3:7], _ENDS, strict=True)]
     has_range = not is_annotation and n_per_record > 0 and _gives_a_gain(*ends)
-    digital = [int(end) if math.isfinite(end) and end.is_integer() else 0 for end in ends[2:]]
+    digital = [int(end) if abs(end) < _MAX_DIGITAL else 0 for end in ends[2:]]
     return SignalHeader(
         label=label,
         unit_text=unit_text,
@@ -293,9 +300,6 @@ def _parse_signal(
         is_annotation=is_annotation,
         usable=is_annotation or has_range,
     )
-
-
-_ENDS = ("physical minimum", "physical maximum", "digital minimum", "digital maximum")
 
 
 def _text(raw: bytes, notes: HeaderNotes) -> str:
@@ -314,7 +318,9 @@ def _range_end(raw: bytes, what: str, label: str, notes: HeaderNotes) -> float:
 
 
 def _gives_a_gain(physical_min: float, physical_max: float, digital_min: float, digital_max: float) -> bool:
-    if not (digital_min.is_integer() and digital_max.is_integer()) or digital_min == digital_max:
+    if not all(end.is_integer() and abs(end) < _MAX_DIGITAL for end in (digital_min, digital_max)):
+        return False
+    if digital_min == digital_max:
         return False
     gain = (physical_max - physical_min) / (digital_max - digital_min)
-    return math.isfinite(gain) and gain != 0
+    return math.isfinite(gain) and gain != 0 and math.isfinite(physical_min - gain * digital_min)

@@ -207,7 +207,7 @@ def _lights(events: EventTable, shift_s: float) -> list[tuple[float, bool]]:
 def _clock_lights(
     in_bed_clock_s: tuple[float | None, float | None], clock_start_s: float | None
 ) -> list[tuple[float, bool]]:
-    """Place lights by time of day: off within 6 h before to 18 h after recording start, on within a day after off."""
+    """Place lights by time of day: off from 6 h before to 18 h after recording start, on within a day after it."""
     off, on = in_bed_clock_s
     if off is None or on is None or clock_start_s is None:
         return []

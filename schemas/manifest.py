@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.event_terms import EVENT_TYPES, IGNORE, EventClass
 from schemas.montage import ChannelRule, Strict, fold_label
-from schemas.vocabulary import EPOCH_S, Modality, Scored, Stage, StageScheme, StudyType
+from schemas.vocabulary import EPOCH_S, Modality, Scored, Sex, Stage, StageScheme, StudyType
 
 __all__ = [
     "AnnotationRule",
@@ -81,9 +82,13 @@ class AnnotationRule(Strict):
     events : mapping of source term to canonical event type
         Added to the NSRR table, or overriding it; ``ignore`` drops a term knowingly.
     scored : mapping of event class to Scored
-        Which classes this cohort looked for. A class that is not listed counts as ``no``.
+        Which classes this cohort looked for. A class that is not listed is ``partly`` where a night has such
+        events, else ``no``.
     epoch_s : int
-        Length of the scorer's epochs; anything but 30 must be listed here to be accepted.
+        Length of the scorer's epochs; anything but 30 must be listed here to be accepted. A 30-s epoch then has a
+        stage only where all of it was scored the same.
+    max_excess_epochs : int
+        How many staged epochs may lie where there are no signals.
     """
 
     format: Literal["nsrr_xml", "edf_plus"]
@@ -107,6 +112,20 @@ class AnnotationRule(Strict):
     def _known_stages(cls, value: dict[str, str]) -> dict[str, str]:
         if unknown := set(value.values()) - set(_STAGE_NAMES):
             raise ValueError(f"unknown stages {sorted(unknown)}; expected {', '.join(_STAGE_NAMES)}")
+        return value
+
+    @field_validator("events")
+    @classmethod
+    def _known_events(cls, value: dict[str, str]) -> dict[str, str]:
+        if unknown := set(value.values()) - {*EVENT_TYPES, IGNORE}:
+            raise ValueError(f"unknown event types {sorted(unknown)}; see schemas.event_terms")
+        return value
+
+    @field_validator("scored")
+    @classmethod
+    def _known_classes(cls, value: dict[str, Scored]) -> dict[str, Scored]:
+        if unknown := set(value) - set(EventClass):
+            raise ValueError(f"unknown event classes {sorted(unknown)}; expected {', '.join(EventClass)}")
         return value
 
 
@@ -159,6 +178,11 @@ class SubjectTable(Strict):
         known = ("age_years", "sex", "site", "family", "bmi", "in_bed_start", "in_bed_end")
         if unknown := set(self.fields) - set(known):
             raise ValueError(f"unknown subject fields {sorted(unknown)}; expected {', '.join(known)}")
+        if "age_years" in self.fields and self.fields["age_years"].unit is None:
+            raise ValueError("age_years needs its unit: years, months or days")
+        sexes = set((self.fields["sex"].codes or {}).values()) if "sex" in self.fields else set()
+        if unknown := sexes - set(Sex):
+            raise ValueError(f"unknown sexes {sorted(unknown)}; expected {', '.join(Sex)}")
         return self
 
 

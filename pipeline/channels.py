@@ -123,7 +123,7 @@ class _Matcher:
         rate = min(s.rate_hz for s in members)
         band = None
         if rule.spec.shape is Shape.WAVE:
-            band = band_for(rule.spec, rate, rule.high_pass_hz)
+            band = band_for(rule.spec, rate, rule.high_pass_hz or rule.spec.high_pass_hz)
             if band is None:
                 self._note("PSG-C007", f"{float(rate):g} Hz cannot carry {rule.spec.long_name}", rule)
                 return None

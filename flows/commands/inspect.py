@@ -1,0 +1,105 @@
+"""``sleep2vec inspect``: one recording store, or the header of one EDF."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("inspect")
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(path: Path, as_json: bool) -> None:
+    """Show what is in PATH: a recording store (a folder), or an EDF or BDF file's header.
+
+    Patient and recording fields of a header are never shown.
+    """
+    facts = _store(path) if path.is_dir() else _header(path)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    rows = facts.pop("channels")
+    findings = facts.pop("findings")
+    for name, value in facts.items():
+        click.echo(f"{name:16} {value}")
+    _print_table(rows)
+    for finding in findings:
+        click.echo(f"{finding['code']} {finding.get('channel', '')}: {finding['message']}")
+
+
+def _store(path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from pipeline.api import open_recording
+
+    ds = open_recording(path)
+    usable = ds["usable_fraction"].mean("epoch").to_series()
+    channels = []
+    for name in ds["channel"].values:
+        attrs = ds[name].attrs
+        channels.append(
+            {
+                "channel": str(name),
+                "modality": attrs["modality"] + (" *" if attrs["primary"] else ""),
+                "from": attrs["source_label"],
+                "Hz": f"{attrs['source_rate_hz']:g} -> {ds[name].shape[1] / 30:g}",
+                "unit": attrs["units"],
+                "band_hz": f"{attrs['band_low_hz'] or 0:g}-{attrs['band_high_hz']:g}"
+                if attrs["band_high_hz"]
+                else "",
+                "polarity": attrs["polarity"],
+                "usable": f"{usable[name]:.1%}",
+            }
+        )
+    codes, counts = np.unique(ds["stage"].values, return_counts=True)
+    names = dict(zip(ds["stage"].attrs["flag_values"], ds["stage"].attrs["flag_meanings"].split(), strict=True))
+    a = ds.attrs
+    return {
+        "recording": f"{a['cohort']}/{a['recording']}",
+        "subject": f"{a['subject']} {a['visit']}".strip(),
+        "age, sex": f"{a['age_years'] or 'unknown'}, {a['sex']}",
+        "epochs": f"{ds.sizes['epoch']} of 30 s, {ds.sizes['epoch'] / 120:.2f} h",
+        "stages": " ".join(f"{names[int(c)]}:{n}" for c, n in zip(codes, counts, strict=True))
+        + f" ({a['stage_scheme']})",
+        "events": ds.sizes["event"],
+        "terms": f"{a['terms']['agreement']}, redistribution {'yes' if a['terms']['redistribution'] else 'no'}",
+        "channels": channels,
+        "findings": list(a["findings"]),
+    }
+
+
+def _header(path: Path) -> dict[str, Any]:
+    from pipeline.read.edf_header import read_header
+
+    header = read_header(path)
+    return {
+        "file": path.name,
+        "format": ("BDF" if header.is_bdf else "EDF") + ("+" if header.is_plus else ""),
+        "records": f"{header.n_record} of {float(header.record_duration_s):g} s",
+        "channels": [
+            {
+                "label": info.label,
+                "Hz": f"{float(info.rate_hz):g}",
+                "unit": info.unit_text or "(blank)",
+                "range": f"{info.physical_min:g} to {info.physical_max:g}",
+                "usable": "yes" if info.usable else "no",
+            }
+            for info in header.infos
+        ],
+        "findings": [finding.to_json() for finding in header.findings],
+    }
+
+
+def _print_table(rows: list[dict[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(rows[0] if rows else ()), box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*row.values())
+    Console(soft_wrap=True).print(table)

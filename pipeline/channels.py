@@ -306,7 +306,7 @@ def _nothing_matches(manifest: CohortManifest, visit: str, signals: Sequence[Sig
     near = {n for label in labels for n in difflib.get_close_matches(label, wanted, 1, 0.6)}
     return NoUsableChannel(
         f"no signal matches the montage of {manifest.cohort!r}",
-        saw=f"labels {', '.join(map(repr, labels[:20]))} ({len(labels)})",
+        saw=f"labels {', '.join(map(repr, labels[:20]))} ({len(labels)})" if labels else "no signals at all",
         do=(f"Closest in the montage: {', '.join(sorted(map(repr, near)))}. " if near else "")
         + "Add the labels to the manifest, or exclude the recording with a reason.",
     )

@@ -25,9 +25,10 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.codecs import Crc32cCodec
 
 from pipeline.write.pack import Packed, night_factor, pack, runs
+from pipeline.write.shard import compressors, shard
 from schemas.errors import OutputBusy, SpecViolation, StorageError
 from schemas.findings import Finding, finding
 from schemas.kinds import Shape
@@ -99,7 +100,7 @@ def write_store(ds: xr.Dataset, path: Path) -> StoreSummary:
         for index, channel in enumerate(map(str, ds["channel"].values)):
             packed = _write_channel(ds[channel], path / channel)
             if packed is not None and packed.n_saturated.any():
-                quality[packed.n_saturated > 0, index] |= QualityFlag.SATURATED
+                quality[packed.n_saturated > 0, index] |= np.uint16(QualityFlag.SATURATED)
                 found.append(_saturation(channel, packed))
         for name, spec in ARRAYS.items():
             array = ds[name].copy(data=quality) if name == "quality" else ds[name]
@@ -191,17 +192,12 @@ def _write_sharded(folder: Path, spec: ArraySpec, data: NDArray[Any], attrs: Map
     """One shard holds the night, inner chunks of half an hour; chunks of missing samples are written too."""
     n_epoch, n_per_epoch = data.shape
     chunk = min(CHUNK_EPOCH, n_epoch)
-    data = data.astype(spec.data_type, copy=False)
-    blosc = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=data.itemsize)
-    _create(
-        folder,
-        spec,
-        attrs,
-        shape=data.shape,
-        chunks=(chunk, n_per_epoch),
-        shards=(math.ceil(n_epoch / chunk) * chunk, n_per_epoch),
-        compressors=[blosc, Crc32cCodec()],
-    )[...] = data
+    data = np.ascontiguousarray(data, spec.data_type)
+    layout = {"chunks": (chunk, n_per_epoch), "shards": (math.ceil(n_epoch / chunk) * chunk, n_per_epoch)}
+    _create(folder, spec, attrs, shape=data.shape, **layout, compressors=compressors(data.itemsize))
+    file = folder / "c" / "0" / "0"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(shard(data, chunk, int(spec.fill)))
 
 
 def _create(folder: Path, spec: ArraySpec, attrs: Mapping[str, Any], **layout: Any) -> zarr.Array[Any]:

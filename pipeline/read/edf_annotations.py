@@ -20,6 +20,7 @@ from schemas.findings import Finding, finding
 __all__ = ["Annotation", "TalContent", "read_tals"]
 
 _HEAD = re.compile(rb"([+-]\d{1,12}(?:\.\d{0,12})?)(?:\x15(\d{1,12}(?:\.\d{0,12})?)?)?")
+_STAMP = re.compile(rb"([+-]\d{1,12}(?:\.\d{0,12})?)\x14\x14")  # first annotation of a record: empty, no duration
 
 
 @dataclass(frozen=True)
@@ -74,16 +75,12 @@ def read_tals(columns: Iterable[NDArray[np.uint8]], n_record: int) -> TalContent
         width, raw = column.shape[1], column.tobytes()
         for record in range(n_record):
             cell = raw[record * width : (record + 1) * width].rstrip(b"\0")
-            if i_column == 0:
-                stamp = _STAMP.match(cell)
-                if stamp:
-                    stamp_s[record] = float(stamp[1])
-                    cell = cell[stamp.end() :]
-            reader.feed(cell)
+            stamp = _STAMP.match(cell) if i_column == 0 else None
+            if stamp:
+                stamp_s[record] = float(stamp[1])
+            if stamp is None or stamp.end() < len(cell):
+                reader.feed(cell)
     return TalContent(stamp_s, tuple(reader.annotations), tuple(reader.findings()))
-
-
-_STAMP = re.compile(rb"([+-]\d{1,12}(?:\.\d{0,12})?)\x14\x14(?:\0|$)")
 
 
 class _TalReader:

@@ -24,7 +24,7 @@ BMI_RANGE = (5.0, 150.0)  # kg/m2
 MAX_TEXT = 64  # characters of a site or a family
 DAYS_PER_YEAR = 365.25
 _PER_YEAR = {"years": 1.0, "months": 12.0, "days": DAYS_PER_YEAR}
-_INTEGER = re.compile(r"([+-]?\d+)(?:[.,]0*)?")
+_INTEGER = re.compile(r"([+-]?\d+)(?:\.0*)?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
 
 

@@ -181,14 +181,15 @@ def _documents(path: Path, root: dict[str, Any], problems: list[Problem]) -> dic
 
 def _check_documents(documents: dict[str, dict[str, Any]], root: dict[str, Any]) -> Iterator[Problem]:
     """V4 to V8, and V2's other half: every array's chunk or shard is listed."""
-    absent = set(ARRAYS) - set(root["consolidated_metadata"]["metadata"])
+    consolidated = root["consolidated_metadata"]["metadata"]  # has the sizes, whatever became of the documents
+    absent = set(ARRAYS) - set(consolidated)
     yield from (_problem(("V4", "the array is missing"), name, f"{name}/{ARRAY_FILE}") for name in sorted(absent))
     primaries: Counter[str] = Counter()
     for name, document in documents.items():
         file = f"{name}/{ARRAY_FILE}"
         try:
             yield from [
-                _problem(wrong, name, file) for wrong in document_rules(name, document, sizes_of(documents))
+                _problem(wrong, name, file) for wrong in document_rules(name, document, sizes_of(consolidated))
             ]
             expected = {f"{name}/{chunk}" for chunk in chunk_files(document)}
             for lost in sorted(expected - set(root["attributes"]["files"])):
@@ -213,12 +214,14 @@ def _check_chunks(
     file = "/".join([name, *chunk_files(document)[:1]])
     try:
         lost = lost_chunks(path / name, document)
-        values[name] = read_array(path / name)
+        value = read_array(path / name)
     except Exception as error:  # zarr and its codecs raise what they like on damaged bytes
         yield Problem("V9", name, file, f"chunks do not decode ({type(error).__name__})", "store_corrupt")
         return
     if lost:
         yield Problem("V9", name, file, f"inner chunks {lost} were never written", "store_incomplete")
+    else:
+        values[name] = value
 
 
 def _check_values(

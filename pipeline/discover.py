@@ -43,8 +43,9 @@ class Source:
         manifest asks for pseudonymous keys.
     fields : mapping of str to str
         What the layout found in the path. Never part of an output.
-    published : str
-        The name before a pseudonym took its place; the manifest's exclusions use it. Never part of an output.
+    published, published_subject : str
+        Recording and subject before pseudonyms took their place; the manifest's exclusions and the subjects'
+        tables use them. Never part of an output.
     findings : tuple of Finding
         What was noticed before any file was read.
     """
@@ -55,6 +56,7 @@ class Source:
     names: tuple[str, ...]
     fields: Mapping[str, str]
     published: str
+    published_subject: str
     study_type: StudyType = StudyType.UNKNOWN
     subject: SubjectFields = field(default_factory=SubjectFields)
     findings: tuple[Finding, ...] = ()
@@ -186,6 +188,7 @@ def _source(cohort: str, root: Path, folders: Folders, night: _Night, name: str)
         names=names,
         fields=dict(night.fields),
         published=name,
+        published_subject=key.subject,
         study_type=layout.study_type,
         findings=_several(len(found)),
     )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.channels import ChannelPlan, resolve
-from pipeline.discover import Source, discover
+from pipeline.cohort import find_recordings
+from pipeline.discover import Source
 from pipeline.read.annotations import read_annotations
 from pipeline.read.edf_header import read_header
 from schemas.errors import PsgError
@@ -129,7 +130,7 @@ def scan(manifest: CohortManifest, root: Path, *, show_text: bool = False) -> Ce
     census: Counter[tuple[str, float, str, tuple[float, float]]] = Counter()
     becomes: dict[str, set[str]] = defaultdict(set)
     texts: Counter[str] = Counter()
-    for source in discover(manifest, root):
+    for source in find_recordings(manifest, root):
         row, infos, plans = _scan_one(source, manifest)
         recordings.append(row)
         for info in infos:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.read.edf_annotations import Annotation, read_tals
-from pipeline.read.edf_header import EdfHeader, SignalHeader, read_header_from
+from pipeline.read.edf_header import read_header_from
+from pipeline.read.edf_model import EdfHeader, SignalHeader
 from pipeline.read.edf_timing import Run, time_records
 from pipeline.read.source_file import open_source
 from schemas.errors import EdfCorrupt, PsgError, SourceChanged

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from fractions import Fraction
-from typing import Protocol
 
+from pipeline.read.edf_model import SignalHeader
 from schemas.errors import EdfCorrupt, EdfTruncated
 from schemas.findings import Finding, finding
 
@@ -30,21 +29,6 @@ _OTHER_FORMATS = (
     (b"version https://git-lfs", "a Git LFS pointer instead of the file"),
     (b"/annex/objects/", "a git-annex pointer instead of the file"),
 )
-
-
-class _SignalLike(Protocol):
-    @property
-    def label(self) -> str: ...
-    @property
-    def physical_min(self) -> float: ...
-    @property
-    def physical_max(self) -> float: ...
-    @property
-    def rate_hz(self) -> Fraction: ...
-    @property
-    def is_annotation(self) -> bool: ...
-    @property
-    def usable(self) -> bool: ...
 
 
 def refuse_other_formats(head: bytes) -> None:
@@ -77,7 +61,7 @@ class HeaderNotes:
         """Remark that a number was repaired, and to what."""
         self._repairs.append(f"{what} = {value}")
 
-    def findings(self, signals: Sequence[_SignalLike]) -> tuple[Finding, ...]:
+    def findings(self, signals: Sequence[SignalHeader]) -> tuple[Finding, ...]:
         """Return everything remarked, with what the signals' fields say of themselves."""
         if self._repairs:
             self.add("PSG-H006", f"{len(self._repairs)} repaired: " + ", ".join(self._repairs[:8]))
@@ -91,7 +75,7 @@ class HeaderNotes:
             self._judge(signal)
         return tuple(self._findings)
 
-    def _judge(self, signal: _SignalLike) -> None:
+    def _judge(self, signal: SignalHeader) -> None:
         if not signal.usable:
             self.add("PSG-H003", "its range gives no gain, or it has no samples", channel=signal.label)
             return

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.read.edf_header import MAX_DURATION_S, EdfHeader
+from pipeline.read.edf_header import MAX_DURATION_S
+from pipeline.read.edf_model import EdfHeader
 from schemas.errors import EdfCorrupt
 from schemas.findings import Finding, finding
 

@@ -23,7 +23,6 @@ _LEAST_BLOCK = 4096  # native samples; shorter blocks spend their time on calls
 _LONGEST_PERIOD = 2**16  # native samples after which both grids coincide again; beyond that, the chirp transform
 _BATCH = 2**19  # native samples gathered at a time, 2 MB
 _REACHES = 8  # block length in units of the kernel's half length: a quarter of every block is overlap
-_TRIES = 64  # block lengths tried in search of one that factors well
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,8 @@ def plan_blocks(native_rate_hz: Fraction, rate_hz: int, half_s: float) -> Blocks
         n_in = int(scipy.fft.next_fast_len(math.ceil(least_in), real=True))
         return Blocks(n_in, 0, 0, int((n_in - lost_in) / ratio), 1, n_reach, ratio)
     first = math.ceil((least_in + ratio.numerator) / ratio.numerator)
-    periods = range(first, first + _TRIES)
-    smooth = (j for j in periods if _is_smooth(j * ratio.numerator) and _is_smooth(j * ratio.denominator))
-    n_period = next(smooth, first)
+    lengths = ((j, j * ratio.numerator, j * ratio.denominator) for j in range(first, 2 * first + 1))
+    n_period = next((j for j, n_in, n_out in lengths if _is_smooth(n_in) and _is_smooth(n_out)), first)
     n_hop = (n_period * ratio.numerator - lost_in) // ratio.numerator
     n_in, hop_in = n_period * ratio.numerator, n_hop * ratio.numerator
     n_out, hop_out = n_period * ratio.denominator, n_hop * ratio.denominator

@@ -3,8 +3,8 @@
 The rules, in this order, each with its bit of `QualityFlag`:
 
 1. A night in fractions (0.97) is turned into per cent when 99 of 100 readings that are no code for "no value" lie
-   from 0.4 to 1.05. In per cent such readings would be a dead patient; noise of a sensor that is off is more
-   spread. Source: units in NSRR files are often blank.
+   from 0.4 to 1.05 and are not all the same. In per cent such readings would be a dead patient; a sensor that is
+   off is more spread, or constant. Source: units in NSRR files are often blank.
 2. 0, 127 and everything above 105 is the device's code for "no value": ``MISSING_CODE``. Source: 127 is the
    7-bit code of Nonin and Masimo serial formats; 0 is what EDF exporters write.
 3. Above 100 up to 105 is an offset of analogue outputs: set to 100, ``CLIPPED``. Source: NSRR notes on CHAT
@@ -59,7 +59,7 @@ class Cleaned:
     ----------
     value : ndarray, shape (n_native,), float32, % or bpm
         NaN where masked.
-    flag : ndarray, shape (n_native,), uint8
+    flag : ndarray, shape (n_native,), uint16
         Bits of `QualityFlag`.
     counts : dict of str to int
         Native samples by lower-case name of the flag; zero counts left out.
@@ -68,7 +68,7 @@ class Cleaned:
     """
 
     value: NDArray[np.float32]
-    flag: NDArray[np.uint8]
+    flag: NDArray[np.uint16]
     counts: dict[str, int]
     was_fraction: bool = False
 
@@ -91,9 +91,9 @@ def clean_spo2(
     was_fraction = _is_fraction(value)
     if was_fraction:
         value *= 100
-    flag = np.zeros(value.size, np.uint8)
+    flag = np.zeros(value.size, np.uint16)
     _mask(value, flag, _is_code(value, _CODES_PERCENT) | (value > _CODE_ABOVE_PERCENT), QualityFlag.MISSING_CODE)
-    flag[value > 100 + _ROUNDING_PERCENT] |= QualityFlag.CLIPPED
+    flag[value > 100 + _ROUNDING_PERCENT] = QualityFlag.CLIPPED
     np.minimum(value, 100, out=value)
     _mask(value, flag, value < _LEAST_PERCENT, QualityFlag.OUT_OF_RANGE)
     too_fast = np.zeros(value.size, bool)
@@ -112,7 +112,7 @@ def clean_pulse_rate(value_bpm: NDArray[np.float32]) -> Cleaned:
     value_bpm : ndarray, shape (n_native,), float32, beats a minute
     """
     value = np.array(value_bpm, np.float32)
-    flag = np.zeros(value.size, np.uint8)
+    flag = np.zeros(value.size, np.uint16)
     _mask(value, flag, _is_code(value, _CODES_BPM), QualityFlag.MISSING_CODE)
     _mask(value, flag, (value < _RANGE_BPM[0]) | (value > _RANGE_BPM[1]), QualityFlag.OUT_OF_RANGE)
     return Cleaned(value, flag, _counts(flag))
@@ -123,17 +123,18 @@ def _is_code(value: NDArray[np.float32], codes: Sequence[float]) -> NDArray[np.b
 
 
 def _is_fraction(value: NDArray[np.float32]) -> bool:
-    reading = value[~np.isnan(value) & (value != 0) & (value <= 100)]
+    known = value[~np.isnan(value) & (value <= 100)]
+    reading = known[~_is_code(known * 100, _CODES_PERCENT)]
     inside = (reading >= _FRACTION_RANGE[0]) & (reading <= _FRACTION_RANGE[1])
-    return bool(reading.size and inside.mean() >= _FRACTION_SHARE)
+    return bool(reading.size and inside.mean() >= _FRACTION_SHARE and np.ptp(reading) > 0)
 
 
-def _mask(value: NDArray[np.float32], flag: NDArray[np.uint8], bad: NDArray[np.bool_], why: QualityFlag) -> None:
+def _mask(value: NDArray[np.float32], flag: NDArray[np.uint16], bad: NDArray[np.bool_], why: QualityFlag) -> None:
     value[bad] = np.nan
-    flag[bad] = (flag[bad] & ~np.uint8(QualityFlag.CLIPPED)) | why
+    flag[bad] = why
 
 
-def _counts(flag: NDArray[np.uint8]) -> dict[str, int]:
+def _counts(flag: NDArray[np.uint16]) -> dict[str, int]:
     named = {bit.name.lower(): int(np.count_nonzero(flag & bit)) for bit in QualityFlag if bit.name}
     return {name: n for name, n in named.items() if n}
 

@@ -23,19 +23,21 @@ from pipeline.derive.source import Source
 from schemas.errors import SignalError
 from schemas.recording import Signal
 
-__all__ = ["GAP_MARGIN_CYCLES", "RESAMPLER", "Resampled", "gap_margin_s", "resample_wave"]
+__all__ = ["RESAMPLER", "Resampled", "gap_margin_s", "resample_wave"]
 
 RESAMPLER = "overlap-save FFT, zero-phase Kaiser FIR, float32, version 1"
-GAP_MARGIN_CYCLES = 8.0  # of the upper edge, masked on both sides of a gap
+_MARGIN_UPPER = 8.0  # cycles of the upper edge; 2 % of the low-pass kernel (root of energy) reaches farther
+_MARGIN_LOWER = 0.25  # periods of the lower edge; beyond, the baseline is wrong by about 3 % of the signal
 
 
 def gap_margin_s(band: Band) -> float:
     """Return how much is masked on either side of a gap within the night, in seconds.
 
-    Eight cycles of the upper edge: what lies beyond the gap is not known, and farther in than this it can change a
-    sample by less than a hundredth of its own size. The ends of the night have no margin.
+    What lies beyond the gap is not known, and near it the filter needs it: eight cycles of the upper edge, or a
+    quarter of a period of the lower one where that is longer (0.83 s for EEG, 5 s for belts). The two ends of the
+    night have no margin: whole epochs are worth more than the last per cent of their first second.
     """
-    return GAP_MARGIN_CYCLES / band.high_hz
+    return max(_MARGIN_UPPER / band.high_hz, _MARGIN_LOWER / band.low_hz if band.low_hz else 0.0)
 
 
 def resample_wave(

@@ -3,6 +3,7 @@
 Where the band has no lower edge a segment is continued by odd reflection in its end sample, which keeps value and
 slope. With a lower edge that would lift the baseline beyond the end by twice whatever the end sample happens to be
 above it, so the reflection settles, within one cycle of the upper edge, to a reflection in the local level.
+(Compared with plain odd and even reflection in docs/adr/0003.)
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pipeline.derive.band import Band
 from schemas.recording import Segment
 
 __all__ = ["Source"]
+
+_LEVEL_PERIODS = 0.7  # of the lower edge: shorter follows breaths, longer misses drifts (docs/adr/0003)
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class Source:
         return np.asarray(mirrored, np.float32)
 
     def _level(self, edge: NDArray[np.float64]) -> float:
-        """Return the level near an end: a mean over one period of the lower edge, tapered inwards."""
-        n = min(edge.size, max(1, math.ceil(self.rate_hz / (self.band.low_hz or math.inf))))
+        """Return the level near an end: a mean over most of a period of the lower edge, tapered inwards."""
+        n = min(edge.size, math.ceil(_LEVEL_PERIODS * self.rate_hz / (self.band.low_hz or math.inf)))
         weight = np.cos(np.arange(n) / n * np.pi / 2) ** 2
         return float(np.average(edge[:n], weights=weight))
 

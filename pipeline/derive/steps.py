@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from schemas.recording import Signal
 __all__ = ["MISSING_CODE", "Coded", "hold", "hold_codes", "hold_signal"]
 
 MISSING_CODE = -1  # of every coded channel
+_LARGEST = 127  # code that fits
 _WHOLE = 0.25  # a physical value farther than this from a whole number is no code
 
 
@@ -31,17 +31,17 @@ class Coded:
     ----------
     value : ndarray, shape (n_sample,), int8
         `MISSING_CODE` where missing.
-    flag : ndarray, shape (n_sample,), uint8
+    flag : ndarray, shape (n_sample,), uint16
         Bits of `QualityFlag`.
     """
 
     value: NDArray[np.int8]
-    flag: NDArray[np.uint8]
+    flag: NDArray[np.uint16]
 
 
 def hold(
     value: NDArray[np.float32],
-    flag: NDArray[np.unsignedinteger[Any]],
+    flag: NDArray[np.uint16],
     native_rate_hz: Fraction,
     segment_start_s: float,
     *,
@@ -55,7 +55,7 @@ def hold(
     ----------
     value : ndarray, shape (n_native,), float32
         NaN where missing.
-    flag : ndarray, shape (n_native,), unsigned integer
+    flag : ndarray, shape (n_native,), uint16
         Bits of `QualityFlag` of the native samples.
     native_rate_hz : Fraction
         Exact native rate.
@@ -80,7 +80,7 @@ def hold(
 def hold_signal(
     signal: Signal,
     value: NDArray[np.float32],
-    flag: NDArray[np.unsignedinteger[Any]],
+    flag: NDArray[np.uint16],
     *,
     rate_hz: int,
     start_s: float,
@@ -92,7 +92,7 @@ def hold_signal(
     ----------
     signal : Signal
         Gives rate, and place and length of the segments.
-    value, flag : ndarray, shape (n_native,), float32 and unsigned integer
+    value, flag : ndarray, shape (n_native,), float32 and uint16
         All segments' samples in order.
     rate_hz, start_s, n_sample
         As in `hold`.
@@ -127,15 +127,20 @@ def hold_codes(
     -----
     The map is applied to the source's codes alone, so {1: 4, 4: 5} never turns a 1 into a 5.
     """
-    codes = {code: code for code in range(128)} if value_map is None else value_map
-    physical = np.concatenate([signal.physical(i) for i in range(len(signal.segments))])
-    whole = np.rint(physical)
-    value = np.full(physical.size, np.nan, np.float32)
-    for source, ours in codes.items():
-        value[(whole == source) & (np.abs(physical - whole) <= _WHOLE)] = ours
-    flag = np.where(np.isnan(value), QualityFlag.UNKNOWN_CODE, 0).astype(np.uint8)
-    held = hold_signal(signal, value, flag, rate_hz=rate_hz, start_s=start_s, n_sample=n_sample)
-    return Coded(np.nan_to_num(held.value, nan=MISSING_CODE).astype(np.int8), held.flag)
+    physical = np.concatenate([signal.physical(i) for i in range(len(signal.segments))]).astype(np.float32)
+    flag = np.zeros(physical.size, np.uint16)
+    held = hold_signal(signal, physical, flag, rate_hz=rate_hz, start_s=start_s, n_sample=n_sample)
+    whole = np.rint(held.value)
+    is_code = np.abs(held.value - whole) <= _WHOLE  # False where missing
+    value = np.full(n_sample, MISSING_CODE, np.int8)
+    if value_map is None:
+        is_code &= (whole >= 0) & (whole <= _LARGEST)
+        value[is_code] = whole[is_code]
+    else:
+        for source, ours in value_map.items():
+            value[is_code & (whole == source)] = ours
+    held.flag[(value == MISSING_CODE) & (held.flag == 0)] = QualityFlag.UNKNOWN_CODE
+    return Coded(value, held.flag)
 
 
 def _held_index(

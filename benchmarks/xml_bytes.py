@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
 _STAGES = {
@@ -34,7 +35,7 @@ def night(codes: list[int], start: float = 0.0) -> list[str]:
     edges = [0, *(i for i in range(1, len(codes)) if codes[i] != codes[i - 1]), len(codes)]
     return [
         stage(codes[first], f"{start + 30 * first:.1f}", f"{30.0 * (last - first):.1f}")
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in pairwise(edges)
     ]
 
 

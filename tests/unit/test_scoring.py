@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,7 +44,7 @@ def codes(found: tuple[Finding, ...]) -> list[str]:
 def test_epochs_to_runs_and_back(night: list[int], start_s: float) -> None:
     """The scorer's code of every epoch comes back from merged runs, whatever the origin."""
     edges = [0, *(i for i in range(1, len(night)) if night[i] != night[i - 1]), len(night)]
-    runs = [(start_s + 30 * a, 30.0 * (b - a), night[a]) for a, b in zip(edges, edges[1:], strict=False)]
+    runs = [(start_s + 30 * a, 30.0 * (b - a), night[a]) for a, b in pairwise(edges)]
     hypnogram, _ = score(*reversed(runs))
     assert hypnogram.stage_source.tolist() == night
     assert hypnogram.start_s == start_s

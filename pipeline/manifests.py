@@ -70,16 +70,7 @@ def load_manifest(name_or_path: str) -> CohortManifest:
         With every problem, its line, and the nearest known key for an unknown one.
     """
     text, name = manifest_text(name_or_path)
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_duplicate_keys(node, name)
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ManifestInvalid(
-            f"not valid YAML ({getattr(error, 'problem', None) or 'cannot be parsed'})",
-            where=f"{name}, line {mark.line + 1}" if mark else name,
-        ) from None
+    node, raw = _parse(text, name)
     if not isinstance(raw, dict):
         raise ManifestInvalid("a manifest is a mapping", saw=type(raw).__name__, where=name)
     try:
@@ -99,18 +90,39 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _refuse_duplicate_keys(node: yaml.Node | None, name: str) -> None:
+def _parse(text: str, name: str) -> tuple[yaml.Node | None, Any]:
+    """Return the document as nodes, which know their lines, and as values."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_duplicate_keys(node, name, set())
+        return node, yaml.safe_load(text)
+    except ManifestInvalid:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # also dates that do not exist, endless nesting
+        mark = getattr(error, "problem_mark", None)
+        raise ManifestInvalid(
+            f"not valid YAML ({getattr(error, 'problem', None) or 'cannot be parsed'})",
+            where=f"{name}, line {mark.line + 1}" if mark else name,
+        ) from None
+
+
+def _refuse_duplicate_keys(node: yaml.Node | None, name: str, done: set[int]) -> None:
+    if node is None or id(node) in done:  # an alias: its anchor was looked at
+        return
+    done.add(id(node))
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise ManifestInvalid("a key is a list or a mapping", expected="text", where=f"{name}, line {line}")
             if key.value in seen and key.value != "<<":
-                line = key.start_mark.line + 1
                 raise ManifestInvalid(f"key {key.value!r} is given twice", where=f"{name}, line {line}")
             seen.add(key.value)
-            _refuse_duplicate_keys(value, name)
+            _refuse_duplicate_keys(value, name, done)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_duplicate_keys(item, name)
+            _refuse_duplicate_keys(item, name, done)
 
 
 def _describe(problem: Any, node: yaml.Node | None) -> str:
@@ -131,9 +143,10 @@ def _line_of(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
     for part in location:
         if isinstance(node, yaml.MappingNode):
             found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if found is None:
+            if found is not None:
+                line, node = found[0].start_mark.line + 1, found[1]
+            elif not isinstance(part, int):  # a number counts in a list that was written as its only member
                 break
-            line, node = found[0].start_mark.line + 1, found[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             line = node.start_mark.line + 1

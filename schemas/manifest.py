@@ -6,6 +6,7 @@ Unknown keys are refused with the nearest known one. The JSON Schema that editor
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -99,7 +100,7 @@ class AnnotationRule(Strict):
     epoch_s: Annotated[int, Field(gt=0)] = EPOCH_S
     max_excess_epochs: Annotated[int, Field(ge=0)] = 20
 
-    @field_validator("scored", mode="before")
+    @field_validator("scored", mode="before", json_schema_input_type=dict[str, Scored | bool])
     @classmethod
     def _yaml_booleans(cls, value: object) -> object:
         """YAML reads a bare yes and no as booleans."""
@@ -140,7 +141,7 @@ class Column(Strict):
     unit: Literal["years", "months", "days"] | None = None
     missing: tuple[str, ...] = ("", ".", "NA", "NaN", "nan")
 
-    @field_validator("columns", mode="before")
+    @field_validator("columns", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
@@ -168,7 +169,7 @@ class SubjectTable(Strict):
     delimiter: str = ","
     fields: dict[str, Column]
 
-    @field_validator("visit_codes", mode="before")
+    @field_validator("visit_codes", mode="before", json_schema_input_type=dict[str, str | int])
     @classmethod
     def _codes_as_text(cls, value: object) -> object:
         return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else value
@@ -233,19 +234,18 @@ class CohortManifest(Strict):
     exclude: tuple[Exclusion, ...] = ()
     privacy: Privacy = Privacy()
 
-    @field_validator("layout", mode="before")
+    @field_validator("layout", mode="before", json_schema_input_type=Layout | tuple[Layout, ...])
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> CohortManifest:
-        seen: set[tuple[str, str]] = set()
-        for rule in self.montage:
-            for visit in rule.visits or ("",):
-                if (rule.channel, visit) in seen:
-                    raise ValueError(f"montage names channel {rule.channel} twice for visit {visit or 'any'!r}")
-                seen.add((rule.channel, visit))
+        for one, other in combinations(self.montage, 2):
+            both = set(one.visits or other.visits) & set(other.visits or one.visits)
+            if one.channel == other.channel and (both or not (one.visits or other.visits)):
+                visit = min(both, default="any")
+                raise ValueError(f"montage names channel {one.channel} twice for visit {visit!r}")
         if self.annotations is None and any(layout.annotations for layout in self.layout):
             raise ValueError("layout names annotations but there is no annotations section")
         return self

@@ -41,6 +41,9 @@ class LabelChoice(Strict):
         return self.label if self.nth is None else f"{self.label} (no. {self.nth})"
 
 
+_Choices = str | LabelChoice | tuple[str | LabelChoice, ...]
+
+
 def _as_choices(value: object) -> object:
     if isinstance(value, (str, dict)):
         value = [value]
@@ -55,7 +58,7 @@ class Derivation(Strict):
     plus: tuple[LabelChoice, ...] = Field(min_length=1)
     minus: tuple[LabelChoice, ...] = Field(min_length=1)
 
-    _listed = field_validator("plus", "minus", mode="before")(_as_choices)
+    _listed = field_validator("plus", "minus", mode="before", json_schema_input_type=_Choices)(_as_choices)
 
 
 class Sourced(Strict):
@@ -92,9 +95,14 @@ class Expect(Strict):
     unit: tuple[Unit, ...] = ()
     range: tuple[float, float] | None = None
 
-    @field_validator("rate_hz", "unit", mode="before")
+    @field_validator("rate_hz", mode="before", json_schema_input_type=float | tuple[float, ...])
     @classmethod
-    def _one_or_many(cls, value: object) -> object:
+    def _one_or_many_rates(cls, value: object) -> object:
+        return value if isinstance(value, (list, tuple)) else [value]
+
+    @field_validator("unit", mode="before", json_schema_input_type=Unit | tuple[Unit, ...])
+    @classmethod
+    def _one_or_many_units(cls, value: object) -> object:
         return value if isinstance(value, (list, tuple)) else [value]
 
 
@@ -131,7 +139,7 @@ class ChannelRule(Strict):
     missing_codes: tuple[float, ...] = ()
     masked_by: tuple[StatusMask, ...] = ()
 
-    _listed = field_validator("labels", mode="before")(_as_choices)
+    _listed = field_validator("labels", mode="before", json_schema_input_type=_Choices)(_as_choices)
 
     @property
     def kind(self) -> Kind:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.synth.edf_writer import write_edf
-from pipeline.synth.faults import FAULTS, Fault, NightFiles
+from pipeline.synth.faults import FAULTS
 from pipeline.synth.night import draw_night
+from pipeline.synth.night_files import NightFiles
 from pipeline.synth.noise import stream
-from pipeline.synth.nsrr_xml_writer import nsrr_xml, scorer_stages, stages_as_published, write_text
+from pipeline.synth.nsrr_xml_writer import nsrr_xml, scorer_concepts, scorer_stages, stages_as_published, write_text
 from pipeline.synth.recipe import Recipe, VisitSpec, load_recipe
 from pipeline.synth.sensors import plug_in, record
 from pipeline.synth.tables import Fact, facts_of, table_text
@@ -39,7 +40,8 @@ class PlantedFault:
     recording : str
         The EDF's stem.
     outcome : str
-        A `schemas.vocabulary.Outcome`.
+        A `schemas.vocabulary.Outcome`; where it is ``converted``, other findings of the night may turn it into
+        ``converted_with_findings``.
     reason : str or None
         For failures: the error's `schemas.errors.PsgError.reason`.
     finding : str or None
@@ -139,7 +141,7 @@ def synthesise(
         )
     jobs = _plan(out, cohort, nights, round(hours * 3600), seed, names, visits, confounder_of(confound))
     made = list(_run(jobs, workers))
-    planted = tuple(_planted(m.stem, m.edf, FAULTS[m.fault]) for m in made if m.fault)
+    planted = tuple(_planted(m.stem, m.edf, m.fault) for m in made if m.fault)
     _write_tables(out, cohort, made, seed)
     write_json(out / "truth" / "subjects.json", [{"recording": m.stem, **m.traits} for m in made])
     write_json(out / "truth" / "faults.json", [vars(fault) for fault in planted])
@@ -197,7 +199,8 @@ def _make(job: _Job) -> _Made:
     offset_s = float(rng.choice(visit.grid_offsets_s))
     night = draw_night(traits, job.n_second, seed=job.seed, path=path, offset_s=offset_s)
     code = scorer_stages(rng, recipe.scoring, night.stage)
-    sensors = plug_in(recipe, visit, night)
+    concepts = scorer_concepts(rng, recipe.scoring, night.events)
+    sensors = plug_in(recipe, visit, night, complete=job.fault is not None)
     edf, xml = _paths(recipe, visit, job.subject)
     write_edf(
         job.out / edf,
@@ -207,19 +210,19 @@ def _make(job: _Job) -> _Made:
         clock_start_s=night.clock_start_s,
     )
     text = nsrr_xml(
-        rng,
         recipe.scoring,
         code,
         night.events,
+        concepts,
         offset_s=offset_s,
         n_second=night.n_second,
         clock_start_s=night.clock_start_s,
     )
     write_text(job.out / xml, text)
     stem = Path(edf).stem
-    write_truth(job.out / "truth" / f"{stem}.npz", night, code, sensors)
+    write_truth(job.out / "truth" / f"{stem}.npz", night, code, concepts, sensors)
     if job.fault:
-        FAULTS[job.fault].apply(NightFiles(job.out / edf, job.out / xml, stream(job.seed, *path, "fault")))
+        FAULTS[job.fault].apply(NightFiles(job.out / edf, job.out / xml, sensors, stream(job.seed, *path, "fault")))
     facts = facts_of(recipe, visit, job.subject, traits, stages_as_published(code), night.events)
     about = {"subject": recipe.subject_id(job.subject), "visit": visit.name, "hours": job.n_second / 3600}
     return _Made(stem, edf, facts, {**about, **traits.to_json()}, job.fault)
@@ -230,8 +233,9 @@ def _paths(recipe: Recipe, visit: VisitSpec, subject: int) -> tuple[str, str]:
     return visit.edf.format(subject=name), visit.nsrr_xml.format(subject=name)
 
 
-def _planted(stem: str, edf: str, fault: Fault) -> PlantedFault:
-    return PlantedFault(stem, fault.name, edf, fault.outcome, fault.reason, fault.finding)
+def _planted(stem: str, edf: str, name: str) -> PlantedFault:
+    fault = FAULTS[name]
+    return PlantedFault(stem, name, edf, str(fault.outcome), fault.reason, fault.finding)
 
 
 def _write_tables(out: Path, recipe: Recipe, made: Sequence[_Made], seed: int) -> None:

@@ -44,7 +44,7 @@ class Events:
         From recording start; whole tenths.
     type : ndarray, shape (n_event,), str
         ``obstructive_apnea``, ``central_apnea``, ``mixed_apnea``, ``hypopnea``, ``arousal``, ``desaturation``,
-        ``plm_left``, ``plm_right``.
+        ``plm_l``, ``plm_r``.
     flow_ratio, effort_ratio : ndarray, shape (n_event,), float32
         Amplitude of flow and of the belts in the event relative to before; NaN for other events.
     baseline_percent, nadir_percent : ndarray, shape (n_event,), float32
@@ -163,5 +163,5 @@ def draw_leg_movements(rng: np.random.Generator, traits: Traits, stage_second: N
     onset = np.sort(onset[onset < stage_second.size - 1 - _LAST_S])
     asleep = np.isin(stage_second[onset.astype(int)], (int(Stage.N1), int(Stage.N2)))
     onset = onset[asleep & (np.diff(onset, prepend=-np.inf) > 8.0)]
-    side = rng.choice(["plm_left", "plm_right"], size=onset.size)
+    side = rng.choice(["plm_l", "plm_r"], size=onset.size)
     return make_events(onset, rng.uniform(0.6, 3.0, onset.size), side)

@@ -21,7 +21,7 @@ from pipeline.synth.events import Events
 from pipeline.synth.recipe import EventSpec, ScoringSpec
 from schemas.vocabulary import EPOCH_S, Stage
 
-__all__ = ["STAGE_CONCEPTS", "nsrr_xml", "scorer_stages", "stages_as_published", "write_text"]
+__all__ = ["STAGE_CONCEPTS", "nsrr_xml", "scorer_concepts", "scorer_stages", "stages_as_published", "write_text"]
 
 STAGE_CONCEPTS = {
     0: "Wake|0",
@@ -58,16 +58,25 @@ def scorer_stages(rng: np.random.Generator, scoring: ScoringSpec, stage: NDArray
     return code
 
 
+def scorer_concepts(rng: np.random.Generator, scoring: ScoringSpec, events: Events) -> list[str]:
+    """Return the ``EventConcept`` of every event, empty where this cohort does not score its type."""
+    drawn = rng.random(events.n_event)
+    return [
+        _concept(scoring.events.get(str(kind)), float(flow), float(share))
+        for kind, flow, share in zip(events.type, events.flow_ratio, drawn, strict=True)
+    ]
+
+
 def stages_as_published(code: NDArray[np.int8]) -> NDArray[np.int8]:
     """Return AASM stages for scorers' codes: 3 and 4 are N3, movement and unscored are -1."""
     return _AASM[code]
 
 
 def nsrr_xml(
-    rng: np.random.Generator,
     scoring: ScoringSpec,
     code: NDArray[np.int8],
     events: Events,
+    concepts: Sequence[str],
     *,
     offset_s: float,
     n_second: int,
@@ -80,13 +89,15 @@ def nsrr_xml(
     ----------
     code : ndarray, shape (n_epoch,), int8
         Keys of `STAGE_CONCEPTS`.
+    concepts : sequence of str
+        From `scorer_concepts`.
     offset_s : float
         First scored boundary, seconds from recording start.
     """
     clock = f"{clock_start_s // 3600 % 24:02d}.{clock_start_s // 60 % 60:02d}.{clock_start_s % 60:02d}"
     start = _Row("", "Recording Start Time", 0.0, float(n_second), (("ClockTime", f"00.00.00 {clock}"),))
     rows = sorted(
-        [*_event_rows(rng, scoring, events), *_stage_rows(code, offset_s, epoch_s)], key=lambda r: r.start_s
+        [*_event_rows(scoring, events, concepts), *_stage_rows(code, offset_s, epoch_s)], key=lambda r: r.start_s
     )
     return _document([start, *rows], scoring.software, epoch_s)
 
@@ -98,24 +109,23 @@ def _stage_rows(code: NDArray[np.int8], offset_s: float, epoch_s: int) -> Iterab
         yield _Row("Stages|Stages", concept, offset_s + epoch_s * float(begin), epoch_s * float(end - begin))
 
 
-def _event_rows(rng: np.random.Generator, scoring: ScoringSpec, events: Events) -> Iterable[_Row]:
-    drawn = rng.random(events.n_event)
-    for i in range(events.n_event):
-        spec = scoring.events.get(str(events.type[i]))
-        if spec is None:
-            continue
-        deep = spec.deep_concept if events.flow_ratio[i] < 0.5 else None
+def _event_rows(scoring: ScoringSpec, events: Events, concepts: Sequence[str]) -> Iterable[_Row]:
+    for i in (i for i, concept in enumerate(concepts) if concept):
+        spec = scoring.events[str(events.type[i])]
         more = [("SignalLocation", spec.location)] if spec.location else []
         if np.isfinite(events.nadir_percent[i]):
             more += [
                 ("SpO2Nadir", f"{events.nadir_percent[i]:.1f}"),
                 ("SpO2Baseline", f"{events.baseline_percent[i]:.1f}"),
             ]
-        concept = deep or _pick_concept(spec, float(drawn[i]))
-        yield _Row(spec.event_type, concept, float(events.onset_s[i]), float(events.duration_s[i]), tuple(more))
+        yield _Row(spec.event_type, concepts[i], float(events.onset_s[i]), float(events.duration_s[i]), tuple(more))
 
 
-def _pick_concept(spec: EventSpec, drawn: float) -> str:
+def _concept(spec: EventSpec | None, flow_ratio: float, drawn: float) -> str:
+    if spec is None:
+        return ""
+    if spec.deep_concept and flow_ratio < 0.5:
+        return spec.deep_concept
     shares = np.cumsum(list(spec.concepts.values()))
     return list(spec.concepts)[min(int(np.searchsorted(shares, drawn, "right")), len(shares) - 1)]
 

@@ -62,14 +62,20 @@ class Sensor:
         return self.header.physical[0] > self.header.physical[1]
 
 
-def plug_in(recipe: Recipe, visit: VisitSpec, night: Night) -> tuple[Sensor, ...]:
-    """Decide the sensors of one file by the recipe's shares, in file order."""
+def plug_in(recipe: Recipe, visit: VisitSpec, night: Night, *, complete: bool = False) -> tuple[Sensor, ...]:
+    """Decide the sensors of one file by the recipe's shares, in file order.
+
+    Parameters
+    ----------
+    complete : bool
+        Leave no signal out and let nothing go wrong, so that a planted fault is the only one.
+    """
     rng = night.random("sensors")
     rates = _variant(rng, visit)
     sensors = []
     for spec in visit.signals:
         present, spelling, rate, flip = rng.random(4)
-        if present >= spec.presence:
+        if present >= spec.presence and not complete:
             continue
         label = _pick(spelling, spec.spellings, spec.label)
         native = _pick(rate, spec.other_rates, spec.rate_hz)
@@ -85,7 +91,7 @@ def plug_in(recipe: Recipe, visit: VisitSpec, night: Night) -> tuple[Sensor, ...
         waveform = spec.source not in CODED | HELD
         gain = night.traits.site.gain if waveform else 1.0
         sensors.append(Sensor(spec, header, -1 if flip < spec.flipped else 1, gain))
-    return tuple(_mishaps(rng, recipe, night, sensors))
+    return tuple(sensors if complete else _mishaps(rng, recipe, night, sensors))
 
 
 def _variant(rng: np.random.Generator, visit: VisitSpec) -> Mapping[int, int]:

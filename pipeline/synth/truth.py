@@ -19,7 +19,9 @@ from pipeline.synth.sensors import Sensor
 __all__ = ["write_json", "write_truth"]
 
 
-def write_truth(path: Path, night: Night, code: NDArray[np.int8], sensors: Sequence[Sensor]) -> None:
+def write_truth(
+    path: Path, night: Night, code: NDArray[np.int8], concepts: Sequence[str], sensors: Sequence[Sensor]
+) -> None:
     """Write one recording's truth; arrays and their units are listed in ``docs/synthetic-cohort.md``."""
     events, elements = night.events, night.elements
     lost = [s for s in sensors if s.loss]
@@ -36,6 +38,7 @@ def write_truth(path: Path, night: Night, code: NDArray[np.int8], sensors: Seque
         "event_onset_s": events.onset_s,
         "event_duration_s": events.duration_s,
         "event_type": events.type,
+        "event_concept": np.array(concepts, dtype=np.str_),
         "event_flow_ratio": events.flow_ratio,
         "event_effort_ratio": events.effort_ratio,
         "event_baseline_percent": events.baseline_percent,

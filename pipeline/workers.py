@@ -10,6 +10,7 @@ import ctypes
 import math
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -30,6 +31,7 @@ R = TypeVar("R")
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
 _PR_SET_PDEATHSIG = 1  # Linux, prctl(2): the signal to get when the parent dies
+_PATIENCE_S = 5.0  # for a worker without a job to end by itself
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS")
 
 
@@ -73,7 +75,7 @@ def in_workers(
                     worker.take(pending.popleft(), timeout_s)
                 else:
                     crew.remove(worker)
-                    worker.end()
+                    worker.end(patience_s=0.0 if isinstance(answer, Gone) else _PATIENCE_S)
                     crew += [_Worker[J](do)] if pending else []
                 if job is not None:
                     yield job, answer
@@ -87,7 +89,7 @@ class _Worker(Generic[J]):
 
     def __init__(self, do: Callable[[J], Any]) -> None:
         self.connection, other_end = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_serve, args=(other_end, do), daemon=True)
+        self._process = _SPAWN.Process(target=_serve, args=(other_end, pickle.dumps(do)), daemon=True)
         with _one_thread_each():
             self._process.start()
         other_end.close()
@@ -112,12 +114,13 @@ class _Worker(Generic[J]):
                 raise WorkerDied("a worker ended before it could begin", do="Look at its output above.") from None
             return self._job, Gone.DIED
 
-    def end(self) -> None:
-        """Kill the process, whatever it is doing, and wait until it is gone."""
+    def end(self, *, patience_s: float = 0.0) -> None:
+        """Let an idle worker go within its patience, kill a busy one; wait until it is gone."""
+        self.connection.close()
+        self._process.join(patience_s)
         self._process.kill()
         self._process.join()
         self._process.close()
-        self.connection.close()
 
 
 def _stirring(crew: list[_Worker[J]]) -> list[_Worker[J]]:
@@ -143,12 +146,14 @@ def _one_thread_each() -> Iterator[None]:
 # --- in the worker -----------------------------------------------------------------------------------------
 
 
-def _serve(connection: Connection[Any, Any], do: Callable[[Any], Any]) -> None:
-    """Do jobs until the other end is closed."""
+def _serve(connection: Connection[Any, Any], pickled_do: bytes) -> None:
+    """Do jobs until the other end is closed; unpickling imports the libraries, when all is prepared."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    multiprocessing.set_start_method("fork", force=True)  # nothing is forked: locks then have no names to leak
+    do = pickle.loads(pickled_do)
     connection.send(None)
-    with suppress(EOFError):
+    with suppress(EOFError, OSError):
         while True:
             connection.send(do(connection.recv()))
 

@@ -52,6 +52,7 @@ _ONTOLOGY = {
     "SDO:RapidEyeMovementSleep": 5,
     "SRO:RapidEyeMovement": 5,
 }
+_STAGE_TYPES = frozenset({"stages", "sleep staging"})
 _READ = frozenset({"EventType", "EventConcept", "Start", "Duration", "SignalLocation", "ClockTime"})
 _CLOCK = re.compile(r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\s+)?(\d{1,2})[.:](\d{1,2})[.:](\d{1,2}(?:[.,]\d+)?)")
 
@@ -208,11 +209,13 @@ def _table(rule: AnnotationRule) -> StageTable:
 
 
 def _is_stage(event: dict[str, str], table: StageTable) -> bool:
-    """Tell stages from events by type or, where the type is missing, by a concept that only stages have."""
-    forms = term_forms(event.get("EventConcept", ""))
-    if "stages" in term_forms(event.get("EventType", "")):
+    """Tell stages from events by type; where the type is missing or foreign, by a concept that only stages have."""
+    kind, forms = event.get("EventType", ""), term_forms(event.get("EventConcept", ""))
+    if not _STAGE_TYPES.isdisjoint(term_forms(kind)):
         return IGNORED_TERMS.isdisjoint(forms)
-    return forms[0] in table and not forms[0].isdecimal()
+    if kind and not forms[0].startswith(("sdo:", "sro:")):
+        return "|" in forms[0] and forms[0] in table
+    return any(form in table and not form.isdecimal() for form in forms)
 
 
 def _number(text: str | None) -> float:

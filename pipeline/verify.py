@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.write.read_back import chunk_files, lost_chunks, read_array
+from pipeline.write.chunks import chunk_files, lost_chunks, read_array
 from pipeline.write.rules import Wrong, document_rules, has_type, sizes_of, value_rules
 from schemas.errors import PsgError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.findings import Severity

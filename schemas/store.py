@@ -174,7 +174,7 @@ def channel_array(channel: str) -> ArraySpec:
     kind = channel_kind(channel)
     dims = ("epoch", kind.rate_class.dimension)
     if kind.shape is Shape.CODE:
-        return ArraySpec(dims, "int8", -1, kind.unit.value, kind.long_name, "required")
+        return ArraySpec(dims, "int8", -1, kind.unit.value, kind.long_name, "optional")
     return ArraySpec(dims, "int16", MISSING, kind.unit.value, kind.long_name)
 
 

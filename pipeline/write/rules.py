@@ -29,6 +29,7 @@ from schemas.vocabulary import EPOCH_S, Modality, Polarity
 __all__ = ["Wrong", "array_spec", "document_rules", "has_type", "sizes_of", "value_rules"]
 
 Wrong = tuple[str, str]  # rule, what is wrong
+_BITS = {1 << bit for bit in range(16)}
 _CF_PACKING = {"scale_factor", "add_offset", "_FillValue"}
 
 
@@ -161,10 +162,10 @@ def _codes(attrs: dict[str, Any], spec: ArraySpec) -> Iterator[Wrong]:
         yield "V8", f"{key} and flag_meanings do not both list the codes"
         return
     words = meanings.split()
-    if len(words) != len(values) or len(set(values)) != len(values) or len(set(words)) != len(words):
+    if len(words) != len(values) or len(set(values)) != len(values):
         yield "V8", f"{len(values)} {key} and {len(words)} flag_meanings do not pair"
     listed = dict(zip(values, words, strict=False))
-    if spec.data_type == "uint16" and any(mask <= 0 or mask & (mask - 1) for mask in values):
+    if spec.data_type == "uint16" and any(mask not in _BITS for mask in values):
         yield "V8", "a flag mask is not one bit"
     if any(listed.get(value) != meaning for value, meaning in spec.meanings.items()):
         yield "V8", f"{key} do not have the meanings of the specification"
@@ -202,7 +203,7 @@ def value_rules(
     elif name == "event_duration_s":
         if not bool(np.all((value >= 0) & np.isfinite(value))):
             yield "V10", "a duration is negative or not finite"
-    elif "flag_values" in attrs:
+    else:
         yield from _known_codes(value, attrs)
 
 
@@ -227,6 +228,8 @@ def _channel_values(
 
 
 def _known_codes(value: NDArray[Any], attrs: dict[str, Any]) -> Iterator[Wrong]:
+    if "flag_values" not in attrs:
+        return
     unknown = set(np.unique(value).tolist()) - set(attrs["flag_values"]) - {-1}
     if unknown:
         yield "V10", f"codes without a meaning: {sorted(unknown)}"

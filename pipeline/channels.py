@@ -164,13 +164,14 @@ class _Matcher:
             minus = self._first(rule, rule.derivation.minus)
             if plus is not None and minus is not None:
                 return plus, minus
-        self._note("PSG-C001", f"channel {rule.channel} is not in the file", rule)
+        if not any((f.code, f.channel) == ("PSG-C014", rule.channel) for f in self.findings):
+            self._note("PSG-C001", f"channel {rule.channel} is not in the file", rule)
         return None
 
     def _first(self, rule: ChannelRule, choices: Sequence[LabelChoice]) -> SignalInfo | None:
-        present = [s for s in (self._find(rule, choice) for choice in choices) if s is not None]
+        found = (self._find(rule, choice) for choice in choices)
+        present = {s.index: s for s in found if s is not None}.values()  # two spellings may fold into one
         for signal in present:
-            self.used.add(signal.index)
             if not signal.usable:
                 self._note("PSG-C014", f"signal {signal.label!r} has an unusable range", rule)
         usable = [s for s in present if s.usable]
@@ -236,8 +237,10 @@ class _Matcher:
         masks = []
         for mask in rule.masked_by:
             signal = self._find(rule, LabelChoice(label=mask.label))
-            if signal is not None:
+            if signal is not None and signal.usable:
                 masks.append((signal.index, frozenset(mask.bad)))
+            elif signal is not None:
+                self._note("PSG-C014", f"status {signal.label!r} has an unusable range and masks nothing", rule)
         return tuple(masks)
 
     def _check_expectations(self, rule: ChannelRule, members: Sequence[SignalInfo]) -> None:
@@ -302,7 +305,7 @@ def _same_range(expected: tuple[float, float], signal: SignalInfo) -> bool:
 
 def _nothing_matches(manifest: CohortManifest, visit: str, signals: Sequence[SignalInfo]) -> NoUsableChannel:
     labels = [s.label for s in signals]
-    wanted = [str(choice) for rule in manifest.rules_for(visit) for choice in rule.labels]
+    wanted = [choice.label for rule in manifest.rules_for(visit) for choice in _choices(rule)]
     near = {n for label in labels for n in difflib.get_close_matches(label, wanted, 1, 0.6)}
     return NoUsableChannel(
         f"no signal matches the montage of {manifest.cohort!r}",
@@ -310,3 +313,8 @@ def _nothing_matches(manifest: CohortManifest, visit: str, signals: Sequence[Sig
         do=(f"Closest in the montage: {', '.join(sorted(map(repr, near)))}. " if near else "")
         + "Add the labels to the manifest, or exclude the recording with a reason.",
     )
+
+
+def _choices(rule: ChannelRule) -> tuple[LabelChoice, ...]:
+    derivation = rule.derivation
+    return rule.labels if derivation is None else rule.labels + derivation.plus + derivation.minus

@@ -28,12 +28,12 @@ class Resampled:
     ----------
     value : ndarray, shape (n_sample,), float32
         NaN where missing.
-    flag : ndarray, shape (n_sample,), uint16
+    flag : ndarray, shape (n_sample,), uint8
         Bits of `QualityFlag`: why a sample is missing or doubtful.
     """
 
     value: NDArray[np.float32]
-    flag: NDArray[np.uint16]
+    flag: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,4 @@ class Grid:
     def missing(self) -> Resampled:
         """Return a channel of which nothing is known."""
         value = np.full(self.n_sample, np.nan, np.float32)
-        return Resampled(value, np.full(self.n_sample, QualityFlag.NO_SIGNAL, np.uint16))
+        return Resampled(value, np.full(self.n_sample, QualityFlag.NO_SIGNAL, np.uint8))

@@ -59,7 +59,7 @@ class Cleaned:
     ----------
     value : ndarray, shape (n_native,), float32, % or bpm
         NaN where masked.
-    flag : ndarray, shape (n_native,), uint16
+    flag : ndarray, shape (n_native,), uint8
         Bits of `QualityFlag`.
     counts : dict of str to int
         Native samples by lower-case name of the flag; zero counts left out.
@@ -68,7 +68,7 @@ class Cleaned:
     """
 
     value: NDArray[np.float32]
-    flag: NDArray[np.uint16]
+    flag: NDArray[np.uint8]
     counts: dict[str, int]
     was_fraction: bool = False
 
@@ -91,7 +91,7 @@ def clean_spo2(
     was_fraction = _is_fraction(value)
     if was_fraction:
         value *= 100
-    flag = np.zeros(value.size, np.uint16)
+    flag = np.zeros(value.size, np.uint8)
     _mask(value, flag, _is_code(value, _CODES_PERCENT) | (value > _CODE_ABOVE_PERCENT), QualityFlag.MISSING_CODE)
     flag[value > 100 + _ROUNDING_PERCENT] = QualityFlag.CLIPPED
     np.minimum(value, 100, out=value)
@@ -112,7 +112,7 @@ def clean_pulse_rate(value_bpm: NDArray[np.float32]) -> Cleaned:
     value_bpm : ndarray, shape (n_native,), float32, beats a minute
     """
     value = np.array(value_bpm, np.float32)
-    flag = np.zeros(value.size, np.uint16)
+    flag = np.zeros(value.size, np.uint8)
     _mask(value, flag, _is_code(value, _CODES_BPM), QualityFlag.MISSING_CODE)
     _mask(value, flag, (value < _RANGE_BPM[0]) | (value > _RANGE_BPM[1]), QualityFlag.OUT_OF_RANGE)
     return Cleaned(value, flag, _counts(flag))
@@ -129,12 +129,12 @@ def _is_fraction(value: NDArray[np.float32]) -> bool:
     return bool(reading.size and inside.mean() >= _FRACTION_SHARE and np.ptp(reading) > 0)
 
 
-def _mask(value: NDArray[np.float32], flag: NDArray[np.uint16], bad: NDArray[np.bool_], why: QualityFlag) -> None:
+def _mask(value: NDArray[np.float32], flag: NDArray[np.uint8], bad: NDArray[np.bool_], why: QualityFlag) -> None:
     value[bad] = np.nan
     flag[bad] = why
 
 
-def _counts(flag: NDArray[np.uint16]) -> dict[str, int]:
+def _counts(flag: NDArray[np.uint8]) -> dict[str, int]:
     named = {bit.name.lower(): int(np.count_nonzero(flag & bit)) for bit in QualityFlag if bit.name}
     return {name: n for name, n in named.items() if n}
 

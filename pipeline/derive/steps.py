@@ -31,17 +31,17 @@ class Coded:
     ----------
     value : ndarray, shape (n_sample,), int8
         `MISSING_CODE` where missing.
-    flag : ndarray, shape (n_sample,), uint16
+    flag : ndarray, shape (n_sample,), uint8
         Bits of `QualityFlag`.
     """
 
     value: NDArray[np.int8]
-    flag: NDArray[np.uint16]
+    flag: NDArray[np.uint8]
 
 
 def hold(
     value: NDArray[np.float32],
-    flag: NDArray[np.uint16],
+    flag: NDArray[np.uint8],
     native_rate_hz: Fraction,
     segment_start_s: float,
     *,
@@ -55,7 +55,7 @@ def hold(
     ----------
     value : ndarray, shape (n_native,), float32
         NaN where missing.
-    flag : ndarray, shape (n_native,), uint16
+    flag : ndarray, shape (n_native,), uint8
         Bits of `QualityFlag` of the native samples.
     native_rate_hz : Fraction
         Exact native rate.
@@ -80,7 +80,7 @@ def hold(
 def hold_signal(
     signal: Signal,
     value: NDArray[np.float32],
-    flag: NDArray[np.uint16],
+    flag: NDArray[np.uint8],
     *,
     rate_hz: int,
     start_s: float,
@@ -92,7 +92,7 @@ def hold_signal(
     ----------
     signal : Signal
         Gives rate, and place and length of the segments.
-    value, flag : ndarray, shape (n_native,), float32 and uint16
+    value, flag : ndarray, shape (n_native,), float32 and uint8
         All segments' samples in order.
     rate_hz, start_s, n_sample
         As in `hold`.
@@ -128,7 +128,7 @@ def hold_codes(
     The map is applied to the source's codes alone, so {1: 4, 4: 5} never turns a 1 into a 5.
     """
     physical = np.concatenate([signal.physical(i) for i in range(len(signal.segments))]).astype(np.float32)
-    flag = np.zeros(physical.size, np.uint16)
+    flag = np.zeros(physical.size, np.uint8)
     held = hold_signal(signal, physical, flag, rate_hz=rate_hz, start_s=start_s, n_sample=n_sample)
     whole = np.rint(held.value)
     is_code = np.abs(held.value - whole) <= _WHOLE  # False where missing

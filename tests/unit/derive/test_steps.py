@@ -37,7 +37,7 @@ def test_hold_equals_a_slow_loop(native: str, begin: str, shift: str, rate_hz: i
     n_native = int(60 * native_hz) + 1
     out = hold(
         np.arange(n_native, dtype=np.float32),
-        np.zeros(n_native, np.uint16),
+        np.zeros(n_native, np.uint8),
         native_hz,
         float(begin_s),
         rate_hz=rate_hz,
@@ -55,7 +55,7 @@ def test_hold_over_a_long_night_does_not_drift() -> None:
     n_native = 12 * 3600 * 3
     value = (np.arange(n_native) % 1000).astype(np.float32)
     out = hold(
-        value, np.zeros(n_native, np.uint16), Fraction(3), 0.1, rate_hz=4, start_s=0.1, n_sample=12 * 3600 * 4
+        value, np.zeros(n_native, np.uint8), Fraction(3), 0.1, rate_hz=4, start_s=0.1, n_sample=12 * 3600 * 4
     )
     assert np.array_equal(value[np.arange(12 * 3600 * 4) * 3 // 4], out.value)
 
@@ -63,7 +63,7 @@ def test_hold_over_a_long_night_does_not_drift() -> None:
 def test_flags_and_missing_values_travel_with_their_samples() -> None:
     """A masked native sample is masked, with its reason, wherever it is held."""
     value = np.array([97, np.nan, 100], np.float32)
-    flag = np.array([0, QualityFlag.TOO_FAST, QualityFlag.CLIPPED], np.uint16)
+    flag = np.array([0, QualityFlag.TOO_FAST, QualityFlag.CLIPPED], np.uint8)
     out = hold(value, flag, Fraction(1), 0.0, rate_hz=4, start_s=0.0, n_sample=12)
     assert np.array_equal(np.repeat(value, 4), out.value, equal_nan=True)
     assert np.array_equal(np.repeat(flag, 4), out.flag)
@@ -73,7 +73,7 @@ def test_segments_are_held_in_their_places(make_signal: Maker) -> None:
     """Cleaned samples of all segments, one after another, land where their segments are."""
     signal = make_signal((0.0, np.zeros(3, np.int16)), (10.0, np.zeros(2, np.int16)), rate_hz=1)
     value = np.array([1, 2, 3, 4, 5], np.float32)
-    out = hold_signal(signal, value, np.zeros(5, np.uint16), rate_hz=1, start_s=1.0, n_sample=12)
+    out = hold_signal(signal, value, np.zeros(5, np.uint8), rate_hz=1, start_s=1.0, n_sample=12)
     expected = [2, 3, None, None, None, None, None, None, None, 4, 5, None]
     assert expected == [None if np.isnan(v) else int(v) for v in out.value]
     assert [0 if v else QualityFlag.NO_SIGNAL for v in expected] == out.flag.tolist()

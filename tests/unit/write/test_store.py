@@ -17,6 +17,7 @@ import xarray as xr
 from pipeline.verify import verify_store
 from pipeline.write.store import publish, stat_digest, temporary_name, write_store
 from schemas.errors import OutputBusy, SpecViolation, StorageError
+from schemas.kinds import KINDS
 
 MakeNight = Callable[..., xr.Dataset]
 SLOW = ("thor", "spo2", "position")
@@ -63,6 +64,17 @@ def test_plain_xarray_sees_the_promised_types(store: Path) -> None:
         "event_term": "int16",
     }
     assert {"channel", "epoch_start_s"} == set(opened.coords)
+
+
+def test_scales_are_those_of_the_specification() -> None:
+    """The packing scales of version 1 never change: every store ever written depends on them."""
+    exponents = {
+        **dict.fromkeys(("eeg", "eog", "emg", "leg_emg", "emg_envelope"), -5),
+        **dict.fromkeys(("airflow_wave", "nasal_pressure_wave", "snore", "pleth", "airflow", "belt", "resp"), -10),
+        **{"nasal_pressure": -10, "ecg": -12, "spo2": -7, "pulse_rate": -6, "temperature": -9, "ibi": -13},
+        **dict.fromkeys(("position", "light", "status"), 0),
+    }
+    assert {kind.value: spec.scale for kind, spec in KINDS.items()} == {k: 2.0**e for k, e in exponents.items()}
 
 
 def test_missing_samples_stay_missing(make_night: MakeNight, tmp_path: Path) -> None:

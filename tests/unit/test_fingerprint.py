@@ -33,6 +33,7 @@ MANIFEST: dict[str, Any] = {
         {"channel": "pulse_rate", "labels": ["PR"], "visits": ["v2"]},
     ],
 }
+POSITION = {"channel": "position", "labels": ["P"], "value_meanings": {0: "supine"}}
 KEY = RecordingKey("stub", "n1", "1", "v1")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),

@@ -71,7 +71,12 @@ def test_scales_are_those_of_the_specification() -> None:
     exponents = {
         **dict.fromkeys(("eeg", "eog", "emg", "leg_emg", "emg_envelope"), -5),
         **dict.fromkeys(("airflow_wave", "nasal_pressure_wave", "snore", "pleth", "airflow", "belt", "resp"), -10),
-        **{"nasal_pressure": -10, "ecg": -12, "spo2": -7, "pulse_rate": -6, "temperature": -9, "ibi": -13},
+        "nasal_pressure": -10,
+        "ecg": -12,
+        "spo2": -7,
+        "pulse_rate": -6,
+        "temperature": -9,
+        "ibi": -13,
         **dict.fromkeys(("position", "light", "status"), 0),
     }
     assert {kind.value: spec.scale for kind, spec in KINDS.items()} == {k: 2.0**e for k, e in exponents.items()}

@@ -111,7 +111,7 @@ def _answer(job: Job, convert: Converter, manifest: CohortManifest) -> Converted
         kept = _kept(job) if job.check else None
         return kept or Converted(_converted(job, convert, manifest), is_new=True)
     except PsgError as error:
-        return Failed(error.reason, _without_names(str(error), job.source)[:_DETAIL_LENGTH])
+        return Failed(error.reason, _without_names(str(error.at(str(job.source.key))), job.source)[:_DETAIL_LENGTH])
     except Exception as error:
         return Failed("internal_error", f"{type(error).__name__} at {_places(error)}")
 

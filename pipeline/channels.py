@@ -201,8 +201,9 @@ class _Matcher:
     def _factor(self, rule: ChannelRule, signal: SignalInfo, target: Unit) -> float:
         if rule.spec.shape is Shape.CODE:
             return 1.0
+        unit = self._header_unit(rule, signal)
         with _naming(rule, signal):
-            return convert_factor(self._header_unit(rule, signal), target)
+            return convert_factor(unit, target)
 
     def _header_unit(self, rule: ChannelRule, signal: SignalInfo) -> Unit:
         unit = self._parsed_unit(rule, signal)

@@ -5,10 +5,10 @@ The rules, in this order, each with its bit of `QualityFlag`:
 1. A night in fractions (0.97) is turned into per cent when 99 of 100 readings that are no code for "no value" lie
    from 0.4 to 1.05 and are not all the same. In per cent such readings would be a dead patient; a sensor that is
    off is more spread, or constant. Source: units in NSRR files are often blank.
-2. 0, 127 and everything above 105 is the device's code for "no value": ``MISSING_CODE``. Source: 127 is the
-   7-bit code of Nonin and Masimo serial formats; 0 is what EDF exporters write.
-3. Above 100 up to 105 is an offset of analogue outputs: set to 100, ``CLIPPED``. Source: NSRR notes on CHAT
-   (readings up to 101 while awake).
+2. 0, 127 and everything above 105 is the device's code for "no value": ``MISSING_CODE``. Source: Nonin's serial
+   formats send 127 for saturation and 511 for pulse rate; 0 is what many exporters write.
+3. Above 100 up to 105 is an offset of analogue outputs: set to 100, ``CLIPPED``. Source: documented by cohorts of
+   the NSRR (up to 101 in healthy, awake subjects).
 4. Below 40, and negative: masked, ``OUT_OF_RANGE``. Source: oximeters are not calibrated below 70 %, and readings
    below 40 % come with lost contact.
 5. Steps faster than 4 % a second: masked, ``TOO_FAST``. Source: Taha et al. 1997 (Sleep 20:991); Magalang et al.

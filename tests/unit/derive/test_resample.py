@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.derive.band import Band, band_for
+from pipeline.derive.kernel import zero_phase_response
 from pipeline.derive.resample import resample_wave
 from schemas.errors import SignalError
 from schemas.kinds import KINDS, Kind
@@ -129,6 +130,15 @@ def test_constant_keeps_its_value_without_high_pass(make_signal: Maker, native: 
     assert np.array_equal(np.full(200, -0.37 * 1234 + 5.5, np.float32), out.value)
 
 
+@pytest.mark.parametrize("native", [10, 32, ODD_RATE])
+def test_slow_drift_is_kept_without_high_pass(make_signal: Maker, native: Fraction | int) -> None:
+    """A drift of one cycle in 100 s, slower than a block is long, comes out as it went in."""
+    signal = make_signal((0.0, native_sine(native, 0.01, 10)), rate_hz=native)
+    out = resample_wave(signal, band=Band(None, 1.9), rate_hz=4, start_s=0.0, n_sample=4 * 600)
+    expected = sine(np.arange(4 * 600) / 4, 0.01)
+    assert np.abs(out.value - expected).max() < 1e-3 * AMPLITUDE
+
+
 @pytest.mark.parametrize("native", [100, 125, 256, ODD_RATE])
 def test_constant_vanishes_with_high_pass(make_signal: Maker, native: Fraction | int) -> None:
     """A direct-current offset leaves exactly nothing, and no transient at either end."""
@@ -184,6 +194,19 @@ def test_whole_native_delay_equals_a_shifted_grid(make_signal: Maker) -> None:
     whole = resample_wave(signal, band=band, rate_hz=128, start_s=0.0, n_sample=240 * 128).value
     later = resample_wave(signal, band=band, rate_hz=128, start_s=30.5, n_sample=200 * 128).value
     assert later == pytest.approx(whole[30 * 128 + 64 :][: later.size], abs=0.05)
+
+
+def test_noise_equals_a_plain_convolution(make_signal: Maker) -> None:
+    """Block by block is the same as one long convolution with the same kernel, seams included."""
+    x = np.random.default_rng(5).integers(-3000, 3000, 256 * 600).astype(np.int16)
+    band = band_of(Kind.EEG, 256)
+    kernel = np.fft.fftshift(np.fft.irfft(zero_phase_response(band, 256.0, 4096)))
+    expected = np.convolve(x.astype(float), kernel)[2048:][: x.size : 2]
+    actual = resample_wave(
+        make_signal((0.0, x), rate_hz=256), band=band, rate_hz=128, start_s=0.0, n_sample=600 * 128
+    )
+    inner = slice(10 * 128, -10 * 128)
+    assert np.abs(actual.value[inner] - expected[inner]).max() < 0.1
 
 
 def test_grid_beyond_the_recording_is_missing(make_signal: Maker) -> None:

@@ -24,6 +24,7 @@ __all__ = ["POSITIONS", "Night", "draw_night"]
 POSITIONS = ("right", "left", "supine", "prone", "upright")
 _POSITION_SHARES = (0.24, 0.24, 0.42, 0.10, 0.0)
 _TURN_EVERY_S = 2400.0
+_MOVEMENT_S = (3.0, 12.0)  # how long turning over takes
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Night:
         Stage at every second.
     spectral_state : ndarray, shape (n_block,), integer
         Row of `pipeline.synth.eeg.eeg_density` for every noise block.
+    movement_s : ndarray, shape (n_movement, 2), float64, seconds
+        Onset and length of the times of turning over, which shake every wire.
     tone_uv, spo2, pulse_bpm : ndarray, shape (n_second + 1,), float32
         Muscle tone, saturation in per cent, pulse rate in beats a minute, once a second.
     position : ndarray, shape (n_second + 1,), int8
@@ -66,6 +69,7 @@ class Night:
     spo2: Floats
     pulse_bpm: Floats
     position: NDArray[np.int8]
+    movement_s: NDArray[np.float64]
     random: Callable[[str], np.random.Generator]
 
     @property
@@ -119,6 +123,7 @@ def draw_night(
         spo2=spo2,
         pulse_bpm=pulse_rate(beats, n_second + 1),
         position=position,
+        movement_s=_movements(rng, position),
         random=random,
     )
 
@@ -127,6 +132,11 @@ def _at_seconds(stage: NDArray[np.int8], n_second: int, offset_s: float) -> NDAr
     epoch = np.floor((np.arange(n_second + 1) - offset_s) / EPOCH_S).astype(int)
     inside = stage[np.clip(epoch, 0, stage.size - 1)]
     return np.where(epoch < 0, np.int8(Stage.W), inside)
+
+
+def _movements(rng: np.random.Generator, position: NDArray[np.int8]) -> NDArray[np.float64]:
+    turn_s = np.flatnonzero(np.diff(position)).astype(float)
+    return np.column_stack([turn_s, rng.uniform(*_MOVEMENT_S, turn_s.size)])
 
 
 def _draw_position(rng: np.random.Generator, n_second: int) -> NDArray[np.int8]:

@@ -15,7 +15,7 @@ from pipeline.synth.cardiac import AF, ecg_wave, pleth_wave
 from pipeline.synth.eeg import DERIVATIONS, background, eeg_wave
 from pipeline.synth.eog_emg import eog_wave, leg_emg_wave, muscle_noise
 from pipeline.synth.night import Night
-from pipeline.synth.noise import Floats, smooth_noise, upsample
+from pipeline.synth.noise import Floats, add_waves, smooth_noise, upsample
 from pipeline.synth.respiration import flow_wave, phase_at, volume_wave
 from schemas.units import Unit
 
@@ -73,12 +73,27 @@ def _mains(scene: Scene, factor: float = 1.0) -> Floats | float:
     return np.tile((factor * site.mains_uv * second).astype(np.float32), scene.night.n_second)
 
 
+def _shake(scene: Scene, out: Floats, size: float) -> None:
+    """Add what turning over does to a wire, in place."""
+    movement_s = scene.night.movement_s
+    length = movement_s[:, 1].astype(np.float32)
+    hz, phase, height = scene.rng.uniform((0.4, 0.0, 0.3), (2.5, 6.28, 1.0), (length.size, 3)).astype(np.float32).T
+
+    def wave(tau: Floats, rows: slice) -> Floats:
+        window = np.sin(np.pi * np.clip(tau / length[rows, None], 0.0, 1.0)) ** 2
+        swing = np.sin(2 * np.pi * hz[rows, None] * tau + phase[rows, None])
+        return np.asarray(size * height[rows, None] * window * swing)
+
+    add_waves(out, scene.rate_hz, movement_s[:, 0], 0.0, float(length.max(initial=0.0)), wave)
+
+
 def _eeg(scene: Scene, name: str) -> Floats:
     night, derivation = scene.night, DERIVATIONS[name]
     own = background(scene.rng, night.traits, night.n_second, scene.rate_hz, night.spectral_state, derivation.alpha)
     own *= np.float32(derivation.background * np.sqrt(1.0 - derivation.shared))
     own += np.float32(derivation.background * np.sqrt(derivation.shared)) * scene.shared_background()
     eeg_wave(own, scene.rate_hz, night.elements, derivation)
+    _shake(scene, own, 70.0)
     own += _sensor_noise(scene, 0.8)
     own += _mains(scene)
     return own
@@ -87,6 +102,7 @@ def _eeg(scene: Scene, name: str) -> Floats:
 def _eog(scene: Scene, side: float) -> Floats:
     out = np.float32(0.4) * scene.shared_background()
     eog_wave(out, scene.rate_hz, scene.night.eyes, side)
+    _shake(scene, out, 70.0)
     out += _sensor_noise(scene, 1.5)
     out += _mains(scene)
     return out
@@ -113,6 +129,7 @@ def _ecg(scene: Scene) -> Floats:
     drift = 0.04 * smooth_noise(scene.rng, night.n_second + 1, 3.0)
     out = upsample(drift, scene.rate_hz)
     ecg_wave(out, scene.rate_hz, beats, amplitude)
+    _shake(scene, out, 0.4)
     if night.traits.af_burden:
         in_af = np.interp(np.arange(night.n_second + 1), beats.time_s, beats.type == AF)
         ripple = np.sin(2 * np.pi * 6.2 * np.arange(scene.n_sample, dtype=np.float64) / scene.rate_hz)
@@ -127,7 +144,10 @@ def _belt(scene: Scene, gain: str) -> Floats:
     curve = getattr(night.breathing, gain)
     drift = upsample(0.03 * smooth_noise(scene.rng, night.n_second + 1, 60.0), scene.rate_hz)
     out = np.float32(0.5) * upsample(curve, scene.rate_hz) * volume_wave(phase_at(night.breathing, scene.rate_hz))
-    return np.asarray(out + drift + _sensor_noise(scene, 0.004), np.float32)
+    out += drift
+    out += _sensor_noise(scene, 0.004)
+    _shake(scene, out, 0.3)
+    return out
 
 
 def _effort_sum(scene: Scene) -> Floats:

@@ -46,6 +46,8 @@ def write_truth(
         "spo2_percent": night.spo2[:-1],
         "pulse_bpm": night.pulse_bpm[:-1],
         "position": np.array(POSITIONS)[night.position[:-1]],
+        "movement_onset_s": night.movement_s[:, 0],
+        "movement_duration_s": night.movement_s[:, 1],
         "slow_wave_time_s": elements.slow_wave_time_s,
         "spindle_time_s": elements.spindle_time_s,
         "rapid_eye_movement_time_s": night.eyes.rapid_time_s,

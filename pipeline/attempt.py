@@ -63,8 +63,8 @@ class Job:
         Where to write the store, and where it will be published.
     check : bool
         Whether a good store may be there already; it is converted only if there is none.
-    root_digest : str or None
-        What the ledger says of that store, where it knows.
+    known : tuple of (str, str) or None
+        Fingerprint and root digest of the store that the ledger knows.
     """
 
     source: Source
@@ -72,7 +72,7 @@ class Job:
     temporary: Path
     final: Path
     check: bool
-    root_digest: str | None
+    known: tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,9 @@ def _kept(job: Job) -> Converted | None:
     sources = _hash_all(job.source)
     if found.fingerprint != fingerprint(job.recipe, (file.sha256 for file in sources)):
         return None
-    if verify_store(job.final, expected_root_digest=job.root_digest).problems:
+    known_fingerprint, root_digest = job.known or (None, None)
+    expected = root_digest if found.fingerprint == known_fingerprint else None  # else it is newer than its row
+    if verify_store(job.final, expected_root_digest=expected).problems:
         return None
     return Converted(ConvertResult(sources, found.fingerprint, found.summary), is_new=False)
 

@@ -150,7 +150,8 @@ def _jobs(plan: Plan) -> list[Job]:
 def _job(item: Item, out: Path) -> Job:
     final = store_path(out, item.source.key.cohort, item.source.key.name)
     check = item.decision is Decision.CHECK
-    known = item.row.store.root_digest if item.row and item.row.store else None
+    row = item.row
+    known = (row.fingerprint, row.store.root_digest) if row and row.fingerprint and row.store else None
     return Job(item.source, item.recipe, temporary_name(final), final, check, known)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.align import Grid
+from pipeline.derive.resample import RESAMPLER
 from pipeline.process import Channel
 from schemas.event_terms import EVENT_TYPES
 from schemas.findings import Finding
@@ -24,7 +25,7 @@ from schemas.vocabulary import EPOCH_S, Scored, StudyType
 __all__ = ["assemble"]
 
 _RESAMPLERS = {
-    Shape.WAVE: "zero-phase FIR band and exact rational resampling by block FFT",
+    Shape.WAVE: RESAMPLER,
     Shape.STEP: "sample and hold",
     Shape.CODE: "sample and hold of codes",
 }

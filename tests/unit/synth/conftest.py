@@ -56,7 +56,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SynthRep
 
 @pytest.fixture(scope="session")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    """Two hours of a night with all kinds of apnea, every sensor and nothing lost (the seed was chosen for that)."""
+    """Two hours with all kinds of apnea, every sensor and nothing lost; the seed was chosen for that."""
     out = tmp_path_factory.mktemp("night")
     report = synthesise(out, recipe="synthetic", nights=1, hours=2.0, seed=15)
     return open_night(out, "synthetic", report.recordings[0])

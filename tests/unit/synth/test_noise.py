@@ -41,8 +41,8 @@ def test_shaped_noise_has_the_density_it_was_given(rate_hz: int) -> None:
         assert half.var() == pytest.approx(np.trapezoid(row, f), rel=0.2)
 
 
-def test_shaped_noise_is_the_same_in_one_slab_and_in_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The size of slabs only moves the random numbers' use, not the joints: the power stays constant across them."""
+def test_shaped_noise_has_no_joints_between_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The power is the same in every second, however small the slabs."""
     monkeypatch.setattr("pipeline.synth.noise._SLAB", 1000)
     state = np.zeros(301, np.intp)
     x = shaped_noise(stream(6), 600, 50, state, np.ones((1, 101)), np.ones(301, np.float32))

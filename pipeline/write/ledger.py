@@ -84,18 +84,20 @@ class Row(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON, empty ones left out."""
         row = self._asdict()
-        row["store"] = self.store and self.store._asdict()
         return {name: value for name, value in row.items() if value or name in ("cohort", "key", "outcome")}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Row:
         """Rebuild a row from `to_json`; fields of later versions are ignored."""
-        known = {name: value for name, value in row.items() if name in _FIELDS}
-        known["outcome"] = _OUTCOMES[row["outcome"]]
-        known["sources"] = tuple(map(FileHash._make, row.get("sources", ())))
+        typed = {**row, "outcome": _OUTCOMES[row["outcome"]]}
         if "store" in row:
-            known["store"] = Stored(**row["store"])
-        return cls(**known)
+            typed["store"] = Stored._make(row["store"])
+        if "sources" in row:
+            typed["sources"] = tuple(map(FileHash._make, row["sources"]))
+        try:
+            return cls(**typed)
+        except TypeError:
+            return cls(**{name: value for name, value in typed.items() if name in _FIELDS})
 
 
 _FIELDS = frozenset(Row._fields)
@@ -151,7 +153,7 @@ def read_ledger(out: Path) -> Ledger:
 
     Notes
     -----
-    Cost: about 10 µs a row.
+    Cost: about 13 µs of CPU time a row.
     """
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     state = []
@@ -184,11 +186,11 @@ def _no_collection() -> Iterator[None]:
 
 def _rows(content: bytes) -> Iterator[dict[str, Any]]:
     """Parse whole lines; what follows the last line's end was being written when the process died."""
-    lines = content.split(b"\n")[:-1]
+    content = content[: content.rfind(b"\n") + 1]
     try:
-        yield from json.loads(b"[" + b",".join(lines) + b"]")
+        yield from json.loads(b"[" + content.replace(b"\n", b",", content.count(b"\n") - 1) + b"]")
     except ValueError:
-        for line in lines:
+        for line in content.splitlines():
             yield from _row(line)
 
 

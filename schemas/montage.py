@@ -170,6 +170,10 @@ class ChannelRule(Strict):
             raise ValueError("only waves can be derived as A minus B")
         if (self.high_pass_hz is None) != (self.high_pass_source is None):
             raise ValueError("high_pass_hz and high_pass_source go together")
+        if self.high_pass_hz is not None and self.spec.shape is not Shape.WAVE:
+            raise ValueError("only waves are filtered: high_pass_hz has no meaning here")
+        if self.missing_codes and self.spec.shape is not Shape.STEP:
+            raise ValueError("missing_codes are for held values such as spo2")
         if self.spec.shape is Shape.CODE and not self.value_meanings:
             raise ValueError("a channel of codes needs value_meanings, e.g. {0: supine, 1: left}")
         if self.spec.shape is not Shape.CODE and (self.value_map or self.value_meanings):

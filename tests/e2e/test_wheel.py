@@ -10,7 +10,6 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.system
-
-Run = Callable[..., str]
 
 
 def _run(*command: str | Path, cwd: Path) -> str:
@@ -67,10 +64,9 @@ def test_metadata(wheel: Path) -> None:
 
 def test_packages_are_those_of_the_wheel(installed: Path, tmp_path: Path) -> None:
     """Nothing is imported from the checkout."""
-    code = (
-        "import schemas, pipeline, model, flows, data_manifests as d; print(*(m.__file__ for m in {0}), sep='\\n')"
-    )
-    shown = _run(installed / "python", "-c", code.format("(schemas, pipeline, model, flows, d)"), cwd=tmp_path)
+    packages = ("schemas", "pipeline", "model", "flows", "data_manifests")
+    code = "\n".join(f"import {name}; print({name}.__file__)" for name in packages)
+    shown = _run(installed / "python", "-c", code, cwd=tmp_path)
     assert [line for line in shown.splitlines() if not line.startswith(str(installed.parent))] == []
 
 

@@ -74,6 +74,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "filter without source": ({"high_pass_hz": 0.5}, "go together"),
     "source without filter": ({"high_pass_source": "paper"}, "go together"),
+    "filter of a held value": (
+        {"channel": "spo2", "high_pass_hz": 0.5, "high_pass_source": "paper"},
+        "only waves are filtered",
+    ),
+    "missing codes of a wave": ({"missing_codes": [0]}, "are for held values"),
     "filter of zero": ({"high_pass_hz": 0, "high_pass_source": "paper"}, "greater than 0"),
     "codes without meaning": ({"channel": "position"}, "needs value_meanings"),
     "meanings of a wave": ({"value_meanings": POSITIONS}, "are for channels of codes"),

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring import runs_of
 from schemas.errors import HypnogramMismatch, RecordingTooShort
 from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.findings import Finding, finding
@@ -177,12 +176,10 @@ def _judge(hypnogram: Hypnogram, n_lead: int, length: float, limit: int) -> list
         found.append(
             finding("PSG-A002", f"{n_before} staged epochs before the signals and {n_beyond} after them dropped")
         )
-    last = n_lead + int(np.flatnonzero(staged[n_lead:])[-1]) + 1 if staged[n_lead:].any() else n_lead
-    n_signal = n_lead + math.floor(length)
-    if staged.any() and hypnogram.n_epoch < n_signal and last < n_signal:
-        runs = runs_of(np.arange(n_signal - n_lead) >= hypnogram.n_epoch - n_lead)
-        text = f"signals go on for {n_signal - hypnogram.n_epoch} epochs after the scoring; they are unscored"
-        found.append(finding("PSG-A002", text, epochs=runs))
+    n_scored, n_signal = max(hypnogram.n_epoch - n_lead, 0), math.floor(length)
+    if staged.any() and n_scored < n_signal:
+        text = f"signals go on for {n_signal - n_scored} epochs after the scoring; they are unscored"
+        found.append(finding("PSG-A002", text, epochs=((n_scored, n_signal),)))
     return found
 
 

@@ -79,6 +79,15 @@ def test_signals_that_go_on_are_unscored() -> None:
     assert grid.n_epoch == 1000
     assert np.count_nonzero(grid.stage >= 0) == 2
     assert [(f.code, f.epochs) for f in found] == [("PSG-A002", ((2, 1000),))]
+    assert "998 epochs" in found[0].message
+
+
+def test_a_scoring_that_ended_before_the_signals_began() -> None:
+    """Within the limit, every epoch of such a night is unscored, and both sides are said."""
+    grid, found = make_grid(annotations([0, 0], -300.0), RULE, signal_end_s=90)
+    assert grid.stage.tolist() == [-1, -1, -1]
+    assert [f.message[:8] for f in found] == ["2 staged", "signals "]
+    assert found[1].epochs == ((0, 3),)
 
 
 def test_stages_that_go_on_are_dropped_within_the_limit() -> None:
@@ -146,6 +155,12 @@ def test_fractions_of_a_second_are_no_difference_of_clocks() -> None:
     """A clock in whole seconds beside one with a fraction moves nothing."""
     grid, found = make_grid(annotations([0], clock_s=100.0), RULE, signal_end_s=30, clock_start_s=100.5)
     assert (grid.shift_s, grid.clock_start_s, found) == (0.0, 100.5, ())
+
+
+def test_a_second_is_a_difference_of_clocks() -> None:
+    """From one whole second on, clocks differ."""
+    grid, _ = make_grid(annotations([0], clock_s=101.0), RULE, signal_end_s=31, clock_start_s=100.0)
+    assert grid.shift_s == 1.0
 
 
 def test_a_blank_clock_moves_nothing() -> None:
@@ -220,6 +235,13 @@ def test_events_count_from_the_origin() -> None:
     assert placed.onset_s.tolist() == [-2.0, 20.0, 55.0]
     assert placed.duration_s.tolist() == [10.0, 10.0, 40.0]
     assert [(f.code, f.message) for f in found] == [("PSG-A005", "2 of 6 events lie outside the grid")]
+
+
+def test_an_event_that_reaches_into_the_grid_stays() -> None:
+    """Half a second within the grid is enough; one that ends at the origin, or starts at the end, is outside."""
+    table = events((5, 5, "apnea"), (9.7, 0.5, "arousal"), (10, 0, "lights_off"), (40, 3, "apnea"))
+    grid, _ = make_grid(annotations([0], 10.0), RULE, signal_end_s=50)
+    assert place_events(table, grid)[0].type == ("arousal", "lights_off")
 
 
 def test_no_events() -> None:

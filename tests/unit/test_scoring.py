@@ -64,6 +64,7 @@ def test_gaps_are_unscored() -> None:
     assert hypnogram.stage.tolist() == [0, -1, -1, -1, 0]
     assert hypnogram.stage_source.tolist() == [0, -1, -1, -1, 0]
     assert [(f.code, f.epochs) for f in found] == [("PSG-A012", ((1, 4),))]
+    assert found[0].message.startswith("3 epochs")
 
 
 def test_where_runs_overlap_the_later_start_wins() -> None:
@@ -86,6 +87,15 @@ def test_decimals_are_not_odd_lengths() -> None:
     hypnogram, found = score((0, 29.999, 0), (30.001, 30.0, 1))
     assert hypnogram.stage.tolist() == [0, 1]
     assert codes(found) == []
+
+
+def test_half_a_second_is_an_odd_length() -> None:
+    """Half a second too much is rounded like anything else, and said so."""
+    hypnogram, found = score((0, 30.5, 0), (30.5, 29.5, 1))
+    assert hypnogram.stage.tolist() == [0, 1]
+    assert [f.message for f in found if f.code == "PSG-A009"] == [
+        "2 stage runs are no whole number of 30-s epochs, 1 start off the grid"
+    ]
 
 
 def test_runs_that_are_mostly_odd_are_another_epoch_length() -> None:

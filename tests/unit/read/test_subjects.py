@@ -183,6 +183,19 @@ def test_encodings_are_tolerated(tmp_path: Path, encoding: str, declared: str) -
     assert (fields.age_years, fields.sex, found) == (50.0, "male", ())
 
 
+def test_short_and_blank_rows_do_no_harm(tmp_path: Path) -> None:
+    """Rows without a key are skipped; a row that ends early has its last fields unknown."""
+    text = "age,id,sex\n\n50\n50, ,1\n60,1\n"
+    assert one(tmp_path, text) == (SubjectFields(age_years=60.0), ())
+
+
+@pytest.mark.parametrize(("value", "bmi"), [("31.25", 31.25), ("31,25", 31.25), ("heavy", None), ("3", None)])
+def test_body_mass_index(tmp_path: Path, value: str, bmi: float | None) -> None:
+    """A number a body can have, or unknown with a finding."""
+    fields, found = one(tmp_path, f'id,bmi\n1,"{value}"\n', fields={"bmi": {"columns": "bmi"}})
+    assert (fields.bmi, codes(found)) == (bmi, [] if bmi else ["PSG-M002"])
+
+
 def test_columns_are_found_by_any_of_their_names(tmp_path: Path) -> None:
     """The first name that the table has is taken, in the table's own case; absent ones are unknown."""
     fields = {"age_years": {"columns": ["age_s2", "age"], "unit": "years"}, "bmi": {"columns": "bmi"}}
@@ -199,8 +212,8 @@ def test_keys_of_letters(tmp_path: Path, key_format: str, subject: str) -> None:
 def test_lights_are_times_of_day(tmp_path: Path) -> None:
     """Columns of lights off and on become seconds of the day."""
     fields = {"in_bed_start": {"columns": "out"}, "in_bed_end": {"columns": "on"}}
-    found = one(tmp_path, "id,out,on\n1,22:30:15,6:05\n", fields=fields)[0]
-    assert dict(found.extra) == {"in_bed_start_s": 81015.0, "in_bed_end_s": 21900.0}
+    found = one(tmp_path, "id,out,on\n1,22:59:15,6:05\n", fields=fields)[0]
+    assert dict(found.extra) == {"in_bed_start_s": 82755.0, "in_bed_end_s": 21900.0}
     assert codes(one(tmp_path, "id,out,on\n1,25:00,late\n", fields=fields)[1]) == ["PSG-M002", "PSG-M002"]
 
 

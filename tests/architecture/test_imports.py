@@ -6,7 +6,7 @@ import ast
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,16 +54,19 @@ def _module(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """Yield every module that a file imports, those inside functions and those named as text included."""
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    """Return every module that a file imports, those inside functions and those named as text included."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: imports go by full name"
-            yield node.module or ""
+            names.append(node.module or "")
         elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
-            yield from (a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
+            names += [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    return tuple(names)
 
 
 def _inside(module: str, packages: tuple[str, ...]) -> bool:

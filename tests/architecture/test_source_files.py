@@ -127,7 +127,9 @@ def test_packages_are_packages_and_tests_are_not() -> None:
 
 UNFINISHED = re.compile("|".join((r"\bTO" + "DO", r"\bFIX" + "ME", r"\bXX" + "X\\b", "NotImplemented" + "Error")))
 # Absolute paths of somebody's machine, and words of how the project is worked on rather than of the project.
-WORKPLACE = re.compile(r"(?<![\w.}~])/" + "(?:home|root|work|tmp|Users|mnt)" + r"/\w")
+WORKPLACE = re.compile(
+    r"(?<![\w.}~])/" + r"(?:home|root|work|tmp|Users|mnt)/\w" + r"|\bissue #?\d|\bmust" + "[- ]show", re.IGNORECASE
+)
 
 
 def test_nothing_is_left_unfinished() -> None:

@@ -39,9 +39,9 @@ _AROUSAL_BPM = 9.0
 _PULSE_DELAY_S = 0.22  # from R-peak to the pulse's foot at the finger
 # (centre s, width s, height relative to R) of the waves of a sinus beat; T is placed by the interval
 _QRS = ((-0.026, 0.009, -0.12), (0.0, 0.0105, 1.0), (0.028, 0.010, -0.22))
-_P_WAVE = (-0.165, 0.022, 0.13)
-_T_WAVE = (0.27, 0.042, 0.28)
-_WIDE = ((-0.01, 0.034, 1.15), (0.075, 0.040, -0.55))  # a ventricular beat
+_P_WAVE = ((-0.165, 0.022, 0.13),)
+_T_WAVE = ((0.27, 0.042, 0.28),)
+_WIDE = ((0.003, 0.034, 1.15), (0.088, 0.040, -0.55))  # a ventricular beat; its peak is at 0
 
 
 @dataclass(frozen=True)
@@ -158,34 +158,22 @@ def ecg_wave(out: Floats, rate_hz: int, beats: Beats, amplitude: Floats) -> None
         Height of every R-peak.
     """
     wide = beats.type == VENTRICULAR
-    narrow_at, narrow = beats.time_s[~wide], amplitude[~wide]
-    with_p, p_gain = (beats.type == NORMAL) | (beats.type == SUPRAVENTRICULAR), amplitude
+    has_p = (beats.type == NORMAL) | (beats.type == SUPRAVENTRICULAR)
+    for shape, which in ((_QRS, ~wide), (_WIDE, wide), (_P_WAVE, has_p)):
+        for centre_s, width_s, height in shape:
+            _add_bumps(out, rate_hz, beats.time_s[which] + centre_s, width_s, height * amplitude[which])
+    ((centre_s, width_s, height),) = _T_WAVE
+    delay_s = centre_s * np.sqrt(np.clip(beats.interval_s, 0.4, 1.6))
+    _add_bumps(out, rate_hz, beats.time_s + delay_s, width_s, height * amplitude * np.where(wide, -1.1, 1.0))
 
-    def gaussians(shape: tuple[tuple[float, float, float], ...], height: Floats) -> object:
-        return lambda tau, rows: height[rows, None] * sum(h * _bump(tau, c, w) for c, w, h in shape)
 
-    add_waves(out, rate_hz, narrow_at, 0.07, 0.08, gaussians(_QRS, narrow))  # type: ignore[arg-type]
-    add_waves(out, rate_hz, beats.time_s[wide], 0.14, 0.22, gaussians(_WIDE, amplitude[wide]))  # type: ignore[arg-type]
-    centre, width, height = _P_WAVE
-    add_waves(
-        out,
-        rate_hz,
-        beats.time_s[with_p] + centre,
-        0.08,
-        0.08,
-        lambda tau, rows: height * p_gain[with_p][rows, None] * _bump(tau, 0.0, width),
-    )
-    centre, width, height = _T_WAVE
-    delay = centre * np.sqrt(np.clip(beats.interval_s, 0.4, 1.6))
-    sign = np.where(wide, -1.1, 1.0).astype(np.float32) * amplitude
-    add_waves(
-        out,
-        rate_hz,
-        beats.time_s + delay,
-        0.15,
-        0.15,
-        lambda tau, rows: height * sign[rows, None] * _bump(tau, 0.0, width),
-    )
+def _add_bumps(
+    out: Floats, rate_hz: int, time_s: NDArray[np.float64], width_s: float, height: NDArray[np.floating]
+) -> None:
+    """Add a Gaussian a beat; cut off at four widths, where it has fallen to 0.03 %."""
+    heights = height.astype(np.float32)[:, None]
+    reach_s = 4.0 * width_s
+    add_waves(out, rate_hz, time_s, reach_s, reach_s, lambda tau, rows: heights[rows] * _bump(tau, 0.0, width_s))
 
 
 def pleth_wave(out: Floats, rate_hz: int, beats: Beats, amplitude: Floats) -> None:

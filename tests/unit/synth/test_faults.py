@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import edfio
@@ -86,6 +87,17 @@ def test_expectations_name_known_findings_and_errors(fault: object) -> None:
     assert fault.finding is None or fault.finding in FINDINGS
     assert fault.reason is None or fault.reason in reasons
     assert not (fault.finding and fault.reason)
+
+
+def test_the_document_lists_every_fault_with_its_expectation() -> None:
+    """Readers of the table and of the code see the same."""
+    document = (Path(__file__).parents[3] / "docs" / "synthetic-cohort.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| (\w+ \| .*) \|$", document, re.MULTILINE))
+    expected = {
+        name: f"{fault.outcome} | {f'`{fault.reason}`' if fault.reason else fault.finding or '–'}"
+        for name, fault in FAULTS.items()
+    }
+    assert {name: row for name, row in rows.items() if name in FAULTS} == expected
 
 
 def test_a_negative_gain_turns_the_signal_over(broken: SynthReport) -> None:

@@ -81,6 +81,15 @@ def stub_subject(tmp: Path, *, n_recording: int, sleep_s: float) -> Subject:
     return Subject([sys.executable, "-m", __name__, str(root), str(out), "2"], out, n_recording)
 
 
+def command_subject(tmp: Path, *, cohort: str, n_recording: int, hours: float) -> Subject:
+    """Return a synthetic cohort and the command that a user would type."""
+    cli, root, out = [sys.executable, "-m", "flows.cli"], tmp / "in", tmp / "out"
+    size = ["--nights", str(n_recording), "--hours", str(hours)]
+    subprocess.run([*cli, "synth", str(root), "--cohort", cohort, *size], check=True, stdout=subprocess.DEVNULL)
+    convert = ["convert", cohort, "--root", str(root), "--out", str(out), "--workers", "2"]
+    return Subject([*cli, *convert], out, n_recording)
+
+
 def campaign(subject: Subject, *, n_moment: int, seed: int) -> Campaign:
     """Measure an undisturbed run, then kill others at moments drawn over its length, one in each equal part.
 
@@ -155,7 +164,7 @@ def _is_running(stat: Path, group: int) -> bool:
 
 
 def _finish(subject: Subject) -> None:
-    subprocess.run(subject.command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(subject.command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _stores(out: Path) -> dict[str, dict[str, int]]:

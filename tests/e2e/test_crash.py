@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.crash_campaign import campaign, stub_subject
+from tests.e2e.crash_campaign import campaign, command_subject, stub_subject
 
 
 def test_three_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
@@ -17,9 +17,10 @@ def test_three_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-def test_ten_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
+def test_ten_kills_of_the_command_leave_nothing_to_repair(tmp_path: Path) -> None:
     """Ten moments drawn over the length of an undisturbed run, at least seven of them with work left undone."""
-    result = campaign(stub_subject(tmp_path, n_recording=20, sleep_s=0.5), n_moment=10, seed=10)
+    subject = command_subject(tmp_path, cohort="shhs", n_recording=16, hours=1.0)
+    result = campaign(subject, n_moment=10, seed=10)
     assert {m.share: m.faults for m in result.moments} == {m.share: () for m in result.moments}
     assert result.n_interrupted >= 7
     assert sum(0 < m.n_finished < result.n_recording for m in result.moments) >= 2

@@ -106,29 +106,12 @@ def make_grid(
     shift_s, found = _shift(annotations.clock_start_s, clock_start_s)
     clock = clock_start_s if clock_start_s is not None else annotations.clock_start_s
     hypnogram = annotations.hypnogram
-    n_lead = 0
-    origin_s = signal_start_s
-    if hypnogram is not None:
-        first_s = hypnogram.start_s + shift_s
-        n_lead = max(0, math.ceil((signal_start_s - first_s - SLACK_S) / EPOCH_S))
-        origin_s = first_s + n_lead * EPOCH_S
-    length = (signal_end_s - origin_s + SLACK_S) / EPOCH_S
+    origin_s, n_lead = _origin(hypnogram, shift_s, signal_start_s)
+    length = max(signal_end_s - origin_s + SLACK_S, 0.0) / EPOCH_S
     n_epoch = math.floor(length)
     if hypnogram is not None:
-        limit = rule.max_excess_epochs if rule else MAX_EXCESS_EPOCHS
-        found += _judge(hypnogram, n_lead, max(length, 0.0), limit)
-    if n_epoch < 1:
-        raise RecordingTooShort(
-            "less than one whole epoch",
-            saw=f"{max(signal_end_s - origin_s, 0.0):.1f} s of signals after the origin of the grid",
-            expected=f"at least {EPOCH_S} s",
-        )
-    rest_s = signal_end_s - origin_s - n_epoch * EPOCH_S
-    n_partial = int(rest_s > SLACK_S)
-    if n_partial:
-        found.append(finding("PSG-A003", f"{rest_s:.2f} s after the last whole epoch dropped"))
-    if origin_s - signal_start_s > SLACK_S:
-        found.append(finding("PSG-A011", f"{origin_s - signal_start_s:.2f} s before the first scored boundary cut"))
+        found += _judge(hypnogram, n_lead, length, rule.max_excess_epochs if rule else MAX_EXCESS_EPOCHS)
+    found += _judge_ends(signal_start_s, origin_s, signal_end_s, n_epoch)
     lights = _lights(annotations.events, shift_s) or _clock_lights(in_bed_clock_s, clock)
     grid = Grid(
         offset_s=origin_s,
@@ -140,9 +123,34 @@ def make_grid(
         scheme=hypnogram.scheme if hypnogram else StageScheme.NONE,
         clock_start_s=None if clock is None else (clock + origin_s) % DAY_S,
         in_bed=_in_bed(lights, origin_s, n_epoch),
-        n_partial_dropped=n_partial,
+        n_partial_dropped=int(signal_end_s - origin_s - n_epoch * EPOCH_S > SLACK_S),
     )
     return grid, tuple(found)
+
+
+def _origin(hypnogram: Hypnogram | None, shift_s: float, signal_start_s: float) -> tuple[float, int]:
+    """Return the grid's origin, and how many of the scorer's epochs begin before there are signals."""
+    if hypnogram is None:
+        return signal_start_s, 0
+    first_s = hypnogram.start_s + shift_s
+    n_lead = max(0, math.ceil((signal_start_s - first_s - SLACK_S) / EPOCH_S))
+    return first_s + n_lead * EPOCH_S, n_lead
+
+
+def _judge_ends(signal_start_s: float, origin_s: float, signal_end_s: float, n_epoch: int) -> list[Finding]:
+    """Say what is cut before the first epoch and dropped after the last one."""
+    if n_epoch < 1:
+        raise RecordingTooShort(
+            "less than one whole epoch",
+            saw=f"{max(signal_end_s - origin_s, 0.0):.1f} s of signals after the origin of the grid",
+            expected=f"at least {EPOCH_S} s",
+        )
+    found = []
+    if (rest_s := signal_end_s - origin_s - n_epoch * EPOCH_S) > SLACK_S:
+        found.append(finding("PSG-A003", f"{rest_s:.2f} s after the last whole epoch dropped"))
+    if (cut_s := origin_s - signal_start_s) > SLACK_S:
+        found.append(finding("PSG-A011", f"{cut_s:.2f} s before the first scored boundary cut"))
+    return found
 
 
 def _shift(annotation_clock_s: float | None, signal_clock_s: float | None) -> tuple[float, list[Finding]]:

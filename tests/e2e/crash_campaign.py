@@ -97,7 +97,8 @@ def campaign(subject: Subject, *, n_moment: int, seed: int) -> Campaign:
     """
     shutil.rmtree(subject.out, ignore_errors=True)
     begun_s = time.monotonic()
-    _finish(subject)
+    if faults := _finish(subject):
+        raise AssertionError(f"the undisturbed run failed: {faults}")
     undisturbed_s = time.monotonic() - begun_s
     rng = random.Random(seed)
     shares = [(i + rng.random()) / n_moment for i in range(n_moment)]
@@ -111,7 +112,7 @@ def _moment(subject: Subject, share: float, undisturbed_s: float, whole_group: b
     killed_ns = time.time_ns()
     before = _stores(subject.out)
     faults = [f"torn at the kill: {problem}" for problem in _problems(subject.out, before)]
-    _finish(subject)
+    faults += _finish(subject)
     after = _stores(subject.out)
     n_converted = sum(max(written.values()) > killed_ns for written in after.values())
     if n_converted != subject.n_recording - len(before):
@@ -128,7 +129,7 @@ def _faults_at_end(subject: Subject, stores: dict[str, dict[str, int]]) -> list[
     rows = read_ledger(subject.out).rows
     if not (len(stores) == len(rows) == subject.n_recording):
         faults.append(f"{subject.n_recording} recordings, {len(stores)} stores, {len(rows)} rows")
-    _finish(subject)
+    faults += _finish(subject)
     if _stores(subject.out) != stores or read_ledger(subject.out).rows != rows:
         faults.append("a further run was not a no-op")
     return faults
@@ -163,8 +164,15 @@ def _is_running(stat: Path, group: int) -> bool:
     return int(process_group) == group and state != "Z"
 
 
-def _finish(subject: Subject) -> None:
-    subprocess.run(subject.command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _finish(subject: Subject) -> list[str]:
+    """Run to the end; return what the ledger says where the command says that not all is well."""
+    ended = subprocess.run(subject.command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if ended.returncode == 0:
+        return []
+    failed = [
+        f"{row.key}: {row.reason}: {row.detail}" for row in read_ledger(subject.out).rows.values() if row.reason
+    ]
+    return [f"exit code {ended.returncode}", *failed]
 
 
 def _stores(out: Path) -> dict[str, dict[str, int]]:

@@ -15,7 +15,7 @@ S8 the source has the signals that a channel names
 
 Channels that are not in the manifest's montage (derived ones) have no signal to be compared with. A store counts
 as compared only when all its other channels were: where the second reader cannot open a file or place its records
-in time, the bytes are still compared and the answer is "not compared".
+in time, or does not understand one signal's range, all the rest is compared and the answer is "not compared".
 """
 
 from __future__ import annotations
@@ -102,11 +102,15 @@ def compare_with_source(path: Path, finder: SourceFinder) -> tuple[tuple[Problem
             night = IndependentNight(source.signals)
         except EdfCorrupt:
             return tuple(problems), False
+        compared = True
         manifest = CohortManifest.model_validate(ds.attrs["manifest"])
         for rule in manifest.rules_for(source.key.visit):
             if rule.channel in ds["channel"].values:
-                problems += _Comparison(ds, rule, manifest, night).problems()
-    return tuple(problems), True
+                try:
+                    problems += _Comparison(ds, rule, manifest, night).problems()
+                except EdfCorrupt:
+                    compared = False
+    return tuple(problems), compared
 
 
 def _changed_files(listed: list[dict[str, Any]], source: Source) -> Iterator[Problem]:
@@ -223,7 +227,7 @@ class _Comparison:
             yield self._problem("S3", f"amplitude is {found.slope:.4f} of the source's")
         if abs(found.lag_s) * rate_hz > _LAG_SAMPLE:
             yield self._problem("S5", f"late by {1e3 * found.lag_s:.3f} ms")
-        if found.apart:
+        if found.apart and found.correlation >= _CORRELATION and abs(found.slope - 1) <= _SLOPE:
             yield self._problem("S6", f"{len(found.apart)} epochs differ, the first is {found.apart[0]}")
 
     # --- readings and codes ---

@@ -70,6 +70,11 @@ class IndependentNight:
             From 1, in the order of each file.
         fold : callable
             Brings labels into the form in which they are compared.
+
+        Raises
+        ------
+        EdfCorrupt
+            When edfio does not understand the signal's range: it would return bare counts.
         """
         pieces: list[Piece] = []
         first: Any = None
@@ -79,7 +84,7 @@ class IndependentNight:
                 continue
             found = same[nth - 1]
             first = first or found
-            n, value = found.samples_per_data_record, found.data
+            n, value = found.samples_per_data_record, _values(found)
             pieces += [Piece(start_s + at_s, value[a * n : b * n]) for at_s, a, b in runs]
         if first is None:
             return None
@@ -96,6 +101,16 @@ def _opened(path: Path) -> Any:
             return read(path, header_encoding="latin-1")
     except Exception as error:  # edfio raises what it likes on headers that it does not understand
         raise EdfCorrupt("the second reader cannot open the file", saw=type(error).__name__) from None
+
+
+def _values(signal: Any) -> NDArray[np.float64]:
+    try:
+        is_range = np.ptp(signal.physical_range) > 0 and np.ptp(signal.digital_range) > 0
+    except ValueError:
+        is_range = False
+    if not is_range:
+        raise EdfCorrupt("the second reader does not understand a signal's range")
+    return np.asarray(signal.data)
 
 
 def _text(field: str) -> str:

@@ -1,13 +1,12 @@
-"""What a scorer wrote, whatever the format, becomes a hypnogram on 30-s epochs and a table of events.
+"""Runs of stages, as a scorer wrote them in whatever format, become a hypnogram on 30-s epochs.
 
-The readers of `pipeline.read` hand over runs of stages and raw events; all judgement is here, so that every format
-is judged alike. Assumptions: one scorer a source; stages of R&K 3 and 4 are N3.
+The readers of `pipeline.read` hand over the runs; all judgement is here, so that every format is judged alike.
+Assumptions: one scorer a source; stages 3 and 4 of R&K are both N3.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,38 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import AnnotationCorrupt, EpochLengthUnexpected
-from schemas.event_terms import (
-    EVENT_TYPES,
-    IGNORE,
-    IGNORED_TERMS,
-    SOURCE_TERMS,
-    EventClass,
-    fold_term,
-    term_forms,
-    term_table,
-)
+from schemas.event_terms import fold_term, term_forms
 from schemas.findings import Finding, finding
-from schemas.hypnogram import EventTable, Hypnogram
+from schemas.hypnogram import Hypnogram
 from schemas.manifest import AnnotationRule
-from schemas.vocabulary import EPOCH_S, UNSCORED, Scored, Stage, StageScheme
+from schemas.vocabulary import EPOCH_S, UNSCORED, Stage, StageScheme
 
-__all__ = [
-    "RawEvent",
-    "StageRun",
-    "StageTable",
-    "StageTerm",
-    "runs_of",
-    "score_stages",
-    "stage_table",
-    "tabulate_events",
-]
+__all__ = ["MAX_NIGHT_S", "StageRun", "StageTable", "StageTerm", "runs_of", "score_stages", "stage_table"]
 
 MAX_NIGHT_S = 7 * 86400.0  # longer scorings are damaged numbers
 TOLERANCE_S = 0.01  # times in annotations carry one or two decimals
 UNMAPPED_CODE = 99  # source code of a stage term that neither table nor number explains
 FIRST_MANIFEST_CODE = 20  # stages that a manifest adds without a number of their own
 MIN_SLEEP_EPOCHS = 20  # fewer epochs of one kind of sleep, other than N2, may be a bad night rather than a scheme
-MAX_CHANNEL = 16  # characters of an EDF label
 
 
 @dataclass(frozen=True)
@@ -56,16 +36,6 @@ class StageRun:
     start_s: float
     duration_s: float
     term: str
-
-
-@dataclass(frozen=True)
-class RawEvent:
-    """One event as the source has it; times that could not be read are NaN."""
-
-    onset_s: float
-    duration_s: float
-    term: str
-    channel: str = ""
 
 
 @dataclass(frozen=True)
@@ -256,66 +226,6 @@ def _scheme(
     if missing:
         return declared, [finding("PSG-A010", f"{n_asleep} epochs of sleep, none of them {' or '.join(missing)}")]
     return declared, []
-
-
-def tabulate_events(
-    events: Iterable[RawEvent], rule: AnnotationRule
-) -> tuple[EventTable, dict[str, Scored], tuple[Finding, ...]]:
-    """Map raw events to the canonical vocabulary, and say which classes were scored.
-
-    Parameters
-    ----------
-    events : iterable of RawEvent
-        In any order.
-
-    Returns
-    -------
-    table : EventTable
-        Sorted by onset; terms that nothing maps are counted in ``unmapped``.
-    scored : dict
-        For every `EventClass`: as the manifest says; else ``partly`` where such events occur, ``no`` where not.
-    findings : tuple of Finding
-    """
-    table = {**SOURCE_TERMS, **term_table(rule.events.items())}
-    kept: list[tuple[float, float, str, str, str]] = []
-    unmapped: Counter[str] = Counter()
-    n_untimed = 0
-    for event in events:
-        forms = term_forms(event.term)
-        term, kind = next((table[form] for form in forms if form in table), ("", ""))
-        if kind == IGNORE or (not kind and not IGNORED_TERMS.isdisjoint(forms)):
-            continue
-        if not kind:
-            unmapped[event.term] += 1
-        elif not (abs(event.onset_s) <= MAX_NIGHT_S and 0 <= event.duration_s <= MAX_NIGHT_S):
-            n_untimed += 1
-        else:
-            kept.append((event.onset_s, event.duration_s, kind, _label(event.channel), term))
-    kept.sort(key=lambda row: row[0])
-    onset, duration, kinds, channels, terms = zip(*kept, strict=True) if kept else ((), (), (), (), ())
-    result = EventTable(np.array(onset, float), np.array(duration, float), kinds, channels, terms, dict(unmapped))
-    return result, _scored(kinds, rule), _event_findings(unmapped, n_untimed)
-
-
-def _label(text: str) -> str:
-    """Return a signal's name, or nothing where the text is too long or too odd to be one."""
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_CHANNEL and text.isprintable() else ""
-
-
-def _scored(kinds: Sequence[str], rule: AnnotationRule) -> dict[str, Scored]:
-    seen = {EVENT_TYPES[kind].event_class for kind in kinds}
-    return {c.value: rule.scored.get(c.value, Scored.PARTLY if c in seen else Scored.NO) for c in EventClass}
-
-
-def _event_findings(unmapped: Counter[str], n_untimed: int) -> tuple[Finding, ...]:
-    found = []
-    if unmapped:
-        count = f"{unmapped.total()} events of {len(unmapped)} terms are not in the vocabulary"
-        found.append(finding("PSG-A004", count))
-    if n_untimed:
-        found.append(finding("PSG-A013", f"{n_untimed} events have no readable onset or duration"))
-    return tuple(found)
 
 
 def runs_of(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.event_table import RawEvent, tabulate_events
 from pipeline.read.edf import open_edf
 from pipeline.read.edf_annotations import Annotation
-from pipeline.scoring import RawEvent, StageRun, StageTable, StageTerm, score_stages, stage_table, tabulate_events
+from pipeline.scoring import StageRun, StageTable, StageTerm, score_stages, stage_table
 from schemas.event_terms import fold_term
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations

@@ -16,8 +16,9 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
+from pipeline.event_table import RawEvent, tabulate_events
 from pipeline.read.source_file import open_source
-from pipeline.scoring import RawEvent, StageRun, StageTable, StageTerm, score_stages, stage_table, tabulate_events
+from pipeline.scoring import StageRun, StageTable, StageTerm, score_stages, stage_table
 from schemas.errors import AnnotationCorrupt, EpochLengthUnexpected
 from schemas.event_terms import IGNORED_TERMS, fold_term, term_forms
 from schemas.findings import Finding, finding

@@ -1,0 +1,34 @@
+"""A small cohort and its stores, made once a run; tests that change the stores work on a copy."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.synth import synthesise
+from tests.command_line import sleep2vec
+
+
+@pytest.fixture(scope="session")
+def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with four sound nights of six minutes, every sensor connected, as SHHS would publish them."""
+    root = tmp_path_factory.mktemp("download") / "shhs"
+    synthesise(root, recipe="shhs", nights=0, hours=0.1, seed=5, faults=["missing_subject_row"] * 4)
+    return root
+
+
+@pytest.fixture(scope="session")
+def converted(download: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of ``convert``; not to be changed."""
+    out = tmp_path_factory.mktemp("converted") / "out"
+    done = sleep2vec("convert", "shhs", "--root", download, "--out", out, cwd=out.parent)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture
+def out(converted: Path, tmp_path: Path) -> Path:
+    """A copy of the output, with its times, to be damaged."""
+    return Path(shutil.copytree(converted, tmp_path / "out"))

@@ -21,7 +21,7 @@ __all__ = ["cli", "main"]
 
 OK, INTERNAL, USAGE, SOME_FAILED, BAD_MANIFEST, NOT_VERIFIED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
-# Command → its one line in --help; the module of the same name holds it.
+# Command → its one line in --help; the module of the same name holds it, but for those named in _MODULES.
 _COMMANDS = {
     "demo": "Make, convert and verify three small cohorts: the whole job in minutes.",
     "synth": "Write a synthetic cohort as a download would look, with the truth beside it.",
@@ -32,6 +32,7 @@ _COMMANDS = {
     "inspect": "Show one recording store, or the header of one EDF.",
     "verify": "Check every byte of an output against what was written, and against its source.",
 }
+_MODULES = {"inspect": "inspection"}  # no module bears the name of one of the standard library
 
 
 class _Commands(click.Group):
@@ -43,7 +44,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"flows.commands.{cmd_name}").command
+        command: click.Command = import_module(f"flows.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -6,6 +6,7 @@ Runs in a worker process. Nothing that it returns holds text from a source, a pa
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import traceback
@@ -159,11 +160,15 @@ def _convert_once(job: Job, convert: Converter, manifest: CohortManifest) -> Con
 
 
 def _without_names(text: str, source: Source) -> str:
-    """Replace what must not leave this machine: paths, and where keys are pseudonyms file names as well."""
+    """Replace what must not leave this machine: paths, and where keys are pseudonyms all that a path could tell."""
     for path, name in zip(source.paths, source.names, strict=True):
         text = text.replace(str(path), name)
         if source.is_pseudonymous:
             text = text.replace(path.name, name).replace(path.stem, name)
+    if source.is_pseudonymous:
+        telling = {source.published, source.published_subject, *source.fields.values()} - {""}
+        for part in sorted(telling, key=len, reverse=True):
+            text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "***", text)
     return text
 
 

@@ -95,9 +95,7 @@ def audit(out: Path, source_root: Path | None = None, *, workers: int = 1) -> Au
 
 def _jobs(out: Path) -> tuple[list[_Job], list[str]]:
     """Return every store that is there or should be."""
-    rows = {
-        store_path(out, row.cohort, row.key): row.store for row in read_ledger(out).rows.values() if row.store
-    }
+    rows = {store_path(out, row.cohort, row.key): row.store for row in read_ledger(out).rows.values() if row.store}
     found = {path for path in out.glob("*/*.zarr") if path.is_dir()}
     jobs = []
     for path in sorted(found | set(rows)):
@@ -110,7 +108,7 @@ def _notes(out: Path, n_unrecorded: int) -> Iterator[str]:
     if n_unrecorded:
         yield f"{n_unrecorded} stores are not in the ledger; the next convert adopts them"
     if unfinished := len(list(out.glob(f"*/*{PART}*"))):
-        yield f"{unfinished} unfinished stores of a run that is going on or was killed; the next convert removes them"
+        yield f"{unfinished} unfinished stores of a run that goes on or was killed; the next convert removes them"
 
 
 def _check(job: _Job, finder: SourceFinder | None) -> tuple[tuple[Problem, ...], bool]:

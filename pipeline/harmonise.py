@@ -43,7 +43,11 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
         plans, channel_findings = resolve(manifest, source.key.visit, night.infos)
         annotations, annotation_findings = read_annotations(source.annotation, manifest.annotations)
         grid, grid_findings = make_grid(
-            annotations, manifest.annotations, signal_end_s=night.end_s, clock_start_s=night.clock_start_s
+            annotations,
+            manifest.annotations,
+            signal_end_s=night.end_s,
+            clock_start_s=night.clock_start_s,
+            in_bed_clock_s=(source.subject.in_bed_start_s, source.subject.in_bed_end_s),
         )
         events, event_findings = place_events(annotations.events, grid)
         channels = [make_channel(p, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch) for p in plans]

@@ -16,12 +16,12 @@ from pipeline.channels import ChannelPlan
 from pipeline.derive.oximetry import Cleaned, clean_pulse_rate, clean_spo2
 from pipeline.derive.resample import resample_wave
 from pipeline.derive.steps import hold_codes, hold_signal
+from pipeline.quality.counts import check_counts, runs
 from pipeline.read.night import Night
 from schemas.findings import Finding, finding
 from schemas.kinds import Kind, Shape
 from schemas.quality import QualityFlag
 from schemas.recording import Signal
-from schemas.vocabulary import EPOCH_S
 
 __all__ = ["Channel", "make_channel"]
 
@@ -78,10 +78,9 @@ def make_channel(plan: ChannelPlan, night: Night, *, offset_s: float, n_epoch: i
     present = value >= 0 if plan.spec.shape is Shape.CODE else np.isfinite(value)
     by_epoch = np.bitwise_or.reduce(flag, axis=1)
     findings = [*samples.findings, *_findings(plan.channel, flag)]
-    flat = _flat_epochs(plan, night, offset_s, n_epoch)
-    if flat.any():
-        by_epoch[flat] |= np.uint16(QualityFlag.FLAT)
-        findings.append(_flat_finding(plan.channel, flat))
+    flat, remarks = _check_sources(plan, night, offset_s, n_epoch)
+    by_epoch[flat] |= np.uint16(QualityFlag.FLAT)
+    findings += remarks
     return Channel(plan, value, by_epoch, present.mean(axis=1, dtype=np.float32), tuple(findings))
 
 
@@ -188,48 +187,29 @@ def _findings(channel: str, flag: NDArray[np.uint16]) -> list[Finding]:
         if here.any():
             share = float(here.mean())
             message = f"{int(here.sum())} samples ({share:.2%}) {words}"
-            found.append(finding(code, message, channel=channel, epochs=_runs(here.any(axis=1))))
+            found.append(finding(code, message, channel=channel, epochs=runs(here.any(axis=1))))
     return found
 
 
-def _flat_finding(channel: str, flat: NDArray[np.bool_]) -> Finding:
-    if flat.all():
-        return finding("PSG-S010", "one value for the whole night", channel=channel)
-    return finding("PSG-S011", f"{int(flat.sum())} epochs hold one value only", channel=channel, epochs=_runs(flat))
-
-
-def _flat_epochs(plan: ChannelPlan, night: Night, offset_s: float, n_epoch: int) -> NDArray[np.bool_]:
-    """Return the epochs in which a wave's source never changes its count: a sensor that is off.
-
-    Steps and codes may rest for hours.
-    """
+def _check_sources(
+    plan: ChannelPlan, night: Night, offset_s: float, n_epoch: int
+) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Return the epochs in which a lead rests on one count, and what to say of it; steps may rest for hours."""
     flat = np.zeros(n_epoch, bool)
+    n_outside = 0
+    for lead in plan.leads:
+        check = check_counts(night.signal(lead.index), offset_s=offset_s, n_epoch=n_epoch)
+        flat |= check.flat
+        n_outside += check.n_record_outside
+    found = []
+    if n_outside:
+        message = f"{n_outside} data records leave the declared range"
+        found.append(finding("PSG-H016", message, channel=plan.channel))
     if plan.spec.shape is not Shape.WAVE:
-        return flat
-    signal = night.signal(plan.leads[0].index)
-    for segment in signal.segments:
-        first, last = _run_ends(segment.digital)
-        if first.size == 0:
-            continue
-        rate = float(signal.rate_hz)
-        begin = np.ceil((segment.start_s + first / rate - offset_s) / EPOCH_S - 1e-9)
-        end = np.floor((segment.start_s + last / rate - offset_s) / EPOCH_S + 1e-9)
-        for a, b in zip(begin.astype(int), end.astype(int), strict=True):
-            flat[max(a, 0) : max(min(b, n_epoch), 0)] = True
-    return flat
-
-
-def _run_ends(digital: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First sample and end of every run of records that hold one and the same count."""
-    n_per_record = digital.shape[1]
-    low, high = digital.min(axis=1), digital.max(axis=1)
-    constant = low == high
-    same = constant[1:] & constant[:-1] & (low[1:] == low[:-1])
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
-    return edges[::2] * n_per_record, (edges[1::2] + 1) * n_per_record
-
-
-def _runs(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """Half-open runs of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))
+        return np.zeros(n_epoch, bool), found
+    if flat.all():
+        found.append(finding("PSG-S010", "one value for the whole night", channel=plan.channel))
+    elif flat.any():
+        message = f"{int(flat.sum())} epochs hold one value only"
+        found.append(finding("PSG-S011", message, channel=plan.channel, epochs=runs(flat)))
+    return flat, found

@@ -97,7 +97,6 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-H012": FindingKind(_W, "annotation list malformed in some records", "Check the events of this night."),
     "PSG-H013": FindingKind(_W, "header length field disagrees with the number of signals", "None: the number of signals decides."),
     "PSG-H014": FindingKind(_W, "bytes after the last data record", "None: ignored."),
-    "PSG-H015": FindingKind(_I, "start dates of the files disagree", "None: dates are never kept; times of day decide."),
     "PSG-H016": FindingKind(_W, "samples outside the declared digital range", "Check the channel against its device's range."),
     "PSG-H017": FindingKind(_I, "gap between the files of one night", "None: the gap is masked."),
     "PSG-H018": FindingKind(_W, "time stamps of data records missing, contradictory or drifting", "None: records are read as continuous, on the sample clock."),

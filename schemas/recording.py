@@ -6,8 +6,7 @@ nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -127,7 +126,8 @@ class Signal:
 class SubjectFields:
     """What is known of the person on that night; None and ``unknown`` are values, never zero.
 
-    Ages above 89 are given as 90 (HIPAA safe harbour) with ``age_top_coded``.
+    Ages above 89 are given as 90 (HIPAA safe harbour) with ``age_top_coded``. Lights off and on
+    (``in_bed_start_s``, ``in_bed_end_s``) are seconds of the day.
     """
 
     age_years: float | None = None
@@ -136,4 +136,5 @@ class SubjectFields:
     site: str | None = None
     family: str | None = None
     bmi: float | None = None
-    extra: Mapping[str, float | str | None] = field(default_factory=dict)
+    in_bed_start_s: float | None = None
+    in_bed_end_s: float | None = None

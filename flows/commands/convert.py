@@ -26,7 +26,7 @@ __all__ = ["command", "convert_cohort", "print_report", "progress_printer"]
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the stores."
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option("--only", metavar="GLOB", help="Only recordings whose key matches, e.g. 'shhs1-2000*'.")
+@click.option("--only", metavar="GLOB", help="Only recordings whose key matches, e.g. '*-0001'.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and why; write nothing.")
 @click.option("--fresh", is_flag=True, help="Convert again what is there already.")
 @click.option("--deep", is_flag=True, help="Trust no size and no time: hash sources and stores again.")

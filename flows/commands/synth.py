@@ -11,7 +11,7 @@ __all__ = ["command"]
 
 @click.command("synth")
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--cohort", "recipe", default="synthetic", show_default=True, help="Recipe: synthetic, shhs or mesa.")
+@click.option("--cohort", "recipe", default="synthetic", show_default=True, help="Recipe; a wrong name lists them.")
 @click.option("--nights", type=click.IntRange(1), default=4, show_default=True, help="Subjects (times visits).")
 @click.option("--hours", type=click.FloatRange(0.05, 24), default=8.0, show_default=True, help="Length of a night.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same bytes.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def open_night(paths: Sequence[Path]) -> Iterator[Night]:
 def _starts(files: Sequence[EdfFile]) -> list[float]:
     """Seconds from the first file's start to each file's, by their times of day."""
     starts = [0.0]
-    for previous, file in zip(files, files[1:], strict=False):
+    for previous, file in pairwise(files):
         clocks = previous.header.clock_start_s, file.header.clock_start_s
         if clocks[0] is None or clocks[1] is None:
             raise PartsDisagree("a file of the night has no start time", do="Exclude it, or join the files first.")

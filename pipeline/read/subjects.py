@@ -67,8 +67,7 @@ class Subjects:
         Returns
         -------
         fields : SubjectFields
-            A field comes from the first table that knows it. Lights off and on, as seconds of the day, are
-            ``extra["in_bed_start_s"]`` and ``extra["in_bed_end_s"]``.
+            A field comes from the first table that knows it.
         findings : tuple of Finding
         """
         applicable = [
@@ -215,7 +214,6 @@ def _assemble(values: Mapping[str, float | str], site: str | None) -> SubjectFie
         value = values.get(name)
         return None if value is None else str(value)
 
-    lights = {f"{name}_s": number(name) for name in ("in_bed_start", "in_bed_end") if name in values}
     age = number("age_years")
     return SubjectFields(
         age_years=age,
@@ -224,5 +222,6 @@ def _assemble(values: Mapping[str, float | str], site: str | None) -> SubjectFie
         site=text("site") or site,
         family=text("family"),
         bmi=number("bmi"),
-        extra=lights,
+        in_bed_start_s=number("in_bed_start"),
+        in_bed_end_s=number("in_bed_end"),
     )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import google_crc32c
 import numpy as np
-from numcodecs import blosc  # type: ignore[import-untyped]
+from numcodecs import blosc
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 

@@ -142,7 +142,10 @@ def test_a_disk_that_stays_full_fails_the_recording_only(tmp_path: Path, monkeyp
     root = write_nights(tmp_path / "in", {"a": f"count={tmp_path}/log oserror"})
     answer = attempt(_jobs(make_plan(root, tmp_path / "out"))[0], convert, manifest())
     assert isinstance(answer, Failed)
-    assert (answer.reason, answer.detail) == ("storage_error", "the disk refused: saw No space left on device.")
+    assert (answer.reason, answer.detail) == (
+        "storage_error",
+        "stub/a: the disk refused: saw No space left on device.",
+    )
     assert len((tmp_path / "log").read_text().split()) == 4
 
 

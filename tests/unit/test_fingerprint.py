@@ -153,7 +153,7 @@ def test_each_visit_has_its_own_rules() -> None:
         {"key": replace(KEY, visit="v2")},
         {"study_type": StudyType.SPLIT},
         {"subject": SubjectFields(age_years=51.0)},
-        {"subject": SubjectFields(age_years=50.0, extra={"in_bed_start": "22:00"})},
+        {"subject": SubjectFields(age_years=50.0, in_bed_start_s=79200.0)},
         {"findings": (finding("PSG-M001", "no row"),)},
         {"versions": {"processing": 2, "store": 1}},
         {"versions": {"processing": 1, "store": 2}},

@@ -1,0 +1,1 @@
+"""What is remarkable about a channel: small checks with stable codes."""

@@ -96,7 +96,9 @@ def _sleep(source: Source, path: Path, value: str) -> None:
 
 
 def _corrupt(source: Source, path: Path, value: str) -> None:
-    raise EdfCorrupt("no header", saw=f"bytes of {source.signals[0]}", where=source.names[0])
+    raise EdfCorrupt(
+        "no header", saw=f"{source.signals[0]} of {source.signals[0].parent.name}", where=source.names[0]
+    )
 
 
 def _surprise(source: Source, path: Path, value: str) -> None:

@@ -234,11 +234,13 @@ def test_pseudonyms_keep_names_out_of_failures(tmp_path: Path, monkeypatch: pyte
     """Even an error that names the file tells nothing."""
     monkeypatch.setenv("SLEEP2VEC_SALT", "a long secret")
     root = write_nights(tmp_path / "in", {"Doe-Jane": "corrupt"})
-    like = manifest(privacy={"keys": "pseudonymous"})
+    (root / "nights").rename(root / "Doe")
+    layout = {"signals": "{family}/{subject}.edf"}
+    like = manifest(privacy={"keys": "pseudonymous"}, layout=layout)
     [item] = make_plan(root, tmp_path / "out", like).items
     answer = attempt(_job(item, tmp_path / "out"), convert, like)
     assert isinstance(answer, Failed)
-    assert (answer.reason, answer.detail) == ("edf_corrupt", "signals-1: no header: saw bytes of signals-1.")
+    assert (answer.reason, answer.detail) == ("edf_corrupt", "signals-1: no header: saw signals-1 of ***.")
 
 
 def test_a_lost_ledger_is_made_again_from_the_stores(root: Path, out: Path) -> None:

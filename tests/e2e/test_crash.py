@@ -19,7 +19,7 @@ def test_three_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
 @pytest.mark.system
 def test_ten_kills_of_the_command_leave_nothing_to_repair(tmp_path: Path) -> None:
     """Ten moments drawn over the length of an undisturbed run, at least seven of them with work left undone."""
-    subject = command_subject(tmp_path, cohort="shhs", n_recording=16, hours=1.0)
+    subject = command_subject(tmp_path, cohort="mesa", n_recording=16, hours=4.0)
     result = campaign(subject, n_moment=10, seed=10)
     assert {m.share: m.faults for m in result.moments} == {m.share: () for m in result.moments}
     assert result.n_interrupted >= 7

@@ -51,8 +51,6 @@ class Grid:
         Time of day at the origin, in seconds.
     in_bed : ndarray, shape (n_epoch,), int8
         1 from lights off to lights on, 0 outside, -1 unknown.
-    n_partial_dropped : int
-        1 where the signals end within an epoch, else 0.
     """
 
     offset_s: float
@@ -64,7 +62,6 @@ class Grid:
     scheme: StageScheme
     clock_start_s: float | None
     in_bed: NDArray[np.int8]
-    n_partial_dropped: int
 
 
 def make_grid(
@@ -123,7 +120,6 @@ def make_grid(
         scheme=hypnogram.scheme if hypnogram else StageScheme.NONE,
         clock_start_s=None if clock is None else (clock + origin_s) % DAY_S,
         in_bed=_in_bed(lights, origin_s, n_epoch),
-        n_partial_dropped=int(signal_end_s - origin_s - n_epoch * EPOCH_S > SLACK_S),
     )
     return grid, tuple(found)
 

@@ -85,7 +85,7 @@ def assemble(
         "event_scored": {name: value.value for name, value in scored.items()},
         "manifest": manifest.model_dump(mode="json", exclude_defaults=True, exclude={"exclude"}),
         "versions": _versions(),
-        "findings": [finding.to_json() for finding in findings],
+        "findings": [finding.to_json() for finding in dict.fromkeys(findings)],
         "processing": {"version": PROCESSING_VERSION, "epoch_s": EPOCH_S},
     }
     return xr.Dataset(variables, coords, attrs)

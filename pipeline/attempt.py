@@ -112,7 +112,7 @@ def _answer(job: Job, convert: Converter, manifest: CohortManifest) -> Converted
         kept = _kept(job) if job.check else None
         return kept or Converted(_converted(job, convert, manifest), is_new=True)
     except PsgError as error:
-        return Failed(error.reason, _without_names(str(error.at(str(job.source.key))), job.source)[:_DETAIL_LENGTH])
+        return Failed(error.reason, job.source.describe(error)[:_DETAIL_LENGTH])
     except Exception as error:
         return Failed("internal_error", f"{type(error).__name__} at {_places(error)}")
 
@@ -157,19 +157,6 @@ def _convert_once(job: Job, convert: Converter, manifest: CohortManifest) -> Con
     for path, file in zip(job.source.paths, result.sources, strict=True):
         check_unchanged(path, file)
     return result
-
-
-def _without_names(text: str, source: Source) -> str:
-    """Replace what must not leave this machine: paths, and where keys are pseudonyms all that a path could tell."""
-    for path, name in zip(source.paths, source.names, strict=True):
-        text = text.replace(str(path), name)
-        if source.is_pseudonymous:
-            text = text.replace(path.name, name).replace(path.stem, name)
-    if source.is_pseudonymous:
-        telling = {source.published, source.published_subject, *source.fields.values()} - {""}
-        for part in sorted(telling, key=len, reverse=True):
-            text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "***", text)
-    return text
 
 
 def _places(error: Exception) -> str:

@@ -156,7 +156,7 @@ def _by_epoch(rate_hz: int) -> Callable[[Floats], NDArray[np.float64]]:
 
 def _lag_s(s: Floats, r: Floats, rate_hz: int) -> float:
     """Return the delay that the slope of the cross-spectrum's phase shows; meant for small ones."""
-    cross = scipy.fft.rfft(s) * np.conj(reference := scipy.fft.rfft(r))
+    cross = scipy.fft.rfft(s) * np.conj(scipy.fft.rfft(r))
     omega = 2 * np.pi * rate_hz / s.size * np.arange(cross.size)
-    power = float(np.sum(omega**2 * np.abs(reference) ** 2))
-    return -float(np.sum(omega * cross.imag)) / power if power else 0.0
+    weight = float(np.sum(omega**2 * np.abs(cross)))
+    return -float(np.sum(omega * cross.imag)) / weight if weight else 0.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.layout import Folders, fill
-from schemas.errors import ManifestInvalid, SourceMissing
+from schemas.errors import ManifestInvalid, PsgError, SourceMissing, StorageError
 from schemas.findings import Finding, finding
 from schemas.manifest import CohortManifest, Layout, Privacy
 from schemas.recording import RecordingKey, SubjectFields
@@ -70,6 +70,21 @@ class Source:
     def is_pseudonymous(self) -> bool:
         """Whether the names of the files must stay unknown."""
         return self.key.name != self.published
+
+    def describe(self, error: PsgError) -> str:
+        """Return an error's text as outputs may have it: it names the recording, and no path.
+
+        Where the files' names must stay unknown, their opaque ones stand in the text.
+        """
+        aliases = {path.name: name for path, name in zip(self.paths, self.names, strict=True)}
+        if self.is_pseudonymous and error.where is not None:
+            error.where = f"{self.key}, {aliases.get(error.where, error.where)}"
+        text = str(error.at(str(self.key)))
+        for path, name in zip(self.paths, self.names, strict=True):
+            text = text.replace(str(path), name)
+            if self.is_pseudonymous:
+                text = text.replace(path.name, name)
+        return text
 
 
 @dataclass(frozen=True)
@@ -127,9 +142,13 @@ def discover(manifest: CohortManifest, root: Path) -> tuple[Source, ...]:
     if not root.is_dir():
         raise SourceMissing("the root is not a folder", do="Give --root the folder that the layout starts from.")
     folders = Folders(root)
-    nights = _nights(manifest, folders)
-    names = _names(nights)
     salt = _salt(manifest.privacy)
+    try:
+        nights = _nights(manifest, folders)
+    except StorageError as error:
+        error.where = error.where if salt is None else None
+        raise
+    names = _names(nights)
     _refuse_equal(nights, names, show_files=salt is None)
     sources = (_source(manifest.cohort, root, folders, *pair) for pair in zip(nights, names, strict=True))
     if salt is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.manifests import load_manifest, shipped_manifests
 from pipeline.read.edf_header import read_header
 from schemas.errors import ManifestInvalid, PsgError, SourceMissing
+from schemas.manifest import COHORT_NAME
 from schemas.montage import fold_label
 
 __all__ = ["draft_manifest"]
@@ -23,6 +25,7 @@ _SUFFIXES = (".edf", ".bdf", ".rec")
 _MOST_HEADERS = 200  # enough to see the spellings; scan counts them all afterwards
 
 _HEAD = """\
+# yaml-language-server: $schema=manifest.schema.json
 # Drafted from headers. Everything marked REVIEW waits for a person; docs/add-a-cohort.md describes every key.
 manifest_version: 1
 cohort: {cohort}
@@ -55,7 +58,7 @@ def draft_manifest(cohort: str, root: Path | None) -> str:
     SourceMissing
         When there is no EDF below the root.
     """
-    if not cohort.isidentifier() or cohort != cohort.lower():
+    if not re.fullmatch(COHORT_NAME, cohort):
         raise ManifestInvalid(
             "not a cohort name", saw=repr(cohort), expected="lower-case letters, digits and underscores"
         )

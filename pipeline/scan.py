@@ -161,7 +161,7 @@ def _scan_one(
             infos += [replace(info, index=len(infos) + i) for i, info in enumerate(new)]
         plans, findings = resolve(manifest, source.key.visit, infos)
     except PsgError as error:
-        return replace(row, reason=error.reason, error=str(error)), infos, ()
+        return replace(row, reason=error.reason, error=source.describe(error)), infos, ()
     return replace(row, channels=tuple(p.channel for p in plans), findings=findings), infos, plans
 
 

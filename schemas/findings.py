@@ -108,7 +108,7 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-C006": FindingKind(_W, "primary channel missing, another one of its modality stands in", "None, if the stand-in is acceptable."),
     "PSG-C007": FindingKind(_W, "native rate cannot carry this kind of channel", "None: the channel is left out rather than faked."),
     "PSG-C008": FindingKind(_I, "sign turned by the manifest", "None: the manifest gives source and release."),
-    "PSG-C009": FindingKind(_W, "several labels of one rule are in the file", "The first of the rule's order was taken; check that it is the right one."),
+    "PSG-C009": FindingKind(_I, "several labels of one rule are in the file", "The first of the rule's order was taken; check that it is the right one."),
     "PSG-C010": FindingKind(_W, "no channel of a modality", "None: the modality is absent."),
     "PSG-C011": FindingKind(_I, "unit overridden by the manifest", "None: the manifest gives the source."),
     "PSG-C012": FindingKind(_W, "codes without a meaning in the manifest", "Add them to value_map; they are stored as missing."),

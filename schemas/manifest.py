@@ -16,6 +16,7 @@ from schemas.montage import ChannelRule, Strict, fold_label
 from schemas.vocabulary import EPOCH_S, Modality, Scored, Sex, Stage, StageScheme, StudyType
 
 __all__ = [
+    "COHORT_NAME",
     "AnnotationRule",
     "CohortManifest",
     "Column",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 MANIFEST_VERSION = 1
-_NAME = r"^[a-z][a-z0-9_]*$"
+COHORT_NAME = r"^[a-z][a-z0-9_]*$"
 _STAGE_NAMES = tuple(s.name for s in Stage)
 
 
@@ -220,7 +221,7 @@ class CohortManifest(Strict):
     """One cohort."""
 
     manifest_version: Literal[1]
-    cohort: Annotated[str, Field(pattern=_NAME)]
+    cohort: Annotated[str, Field(pattern=COHORT_NAME)]
     title: str
     terms: Terms
     layout: tuple[Layout, ...] = Field(min_length=1)

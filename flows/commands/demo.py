@@ -91,12 +91,19 @@ class _Expected:
 _PLAIN = _Expected(("converted", "converted_with_findings"), None, None)
 
 
+def _expected(fault: PlantedFault | None) -> _Expected:
+    if fault is None:
+        return _PLAIN
+    outcomes = ("failed",) if fault.outcome == "failed" else _PLAIN.outcomes
+    return _Expected(outcomes, fault.reason, fault.finding)
+
+
 def _judge(rows: list[Row], faults: dict[str, PlantedFault]) -> list[str]:
     """Say where a recording did not end as planted; a plain one must convert."""
     wrong = []
     for row in rows:
         fault = faults.get(row.key)
-        expected = _Expected((fault.outcome,), fault.reason, fault.finding) if fault else _PLAIN
+        expected = _expected(fault)
         told = f"{row.outcome} {row.reason or ''}".strip()
         if row.outcome not in expected.outcomes or (expected.reason and row.reason != expected.reason):
             wrong.append(f"{row.key} ({fault.fault if fault else 'plain'}) ended as {told}, expected {expected}")

@@ -110,4 +110,4 @@ def schema() -> None:
     """Print the JSON Schema that lets editors complete and check manifests."""
     from pipeline.manifests import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -48,6 +48,7 @@ from schemas.vocabulary import Polarity
 __all__ = ["SourceFinder", "compare_with_source"]
 
 _CORRELATION = 0.99
+_TURNED = 0.5  # a correlation below minus this is the same wave with the other sign
 _SLOPE = 0.01
 _LAG_SAMPLE = 0.05
 _AUDIBLE = 10.0  # packed counts, root mean square: below it a wave is rounding noise and only its size is judged
@@ -216,18 +217,18 @@ class _Comparison:
                     "S4", f"differs by {found.difference / self.step:.1f} counts from a still source"
                 )
             return
-        if found.correlation < 0:
-            yield self._problem(
-                "S2", f"the sign is turned against the source (correlation {found.correlation:.4f})"
-            )
+        if found.correlation < _CORRELATION:  # amplitude and lag mean nothing then
+            turned = found.correlation < -_TURNED
+            what = "the sign is turned" if turned else "the wave differs"
+            yield self._problem("S2" if turned else "S4", f"{what}: correlation {found.correlation:.4f}")
             return
-        if found.correlation < _CORRELATION:
-            yield self._problem("S4", f"correlation with the source is {found.correlation:.4f}")
-        if abs(found.slope - 1) > _SLOPE:
+        is_loud = abs(found.slope - 1) > _SLOPE
+        is_late = abs(found.lag_s) * rate_hz > _LAG_SAMPLE
+        if is_loud:
             yield self._problem("S3", f"amplitude is {found.slope:.4f} of the source's")
-        if abs(found.lag_s) * rate_hz > _LAG_SAMPLE:
+        if is_late:
             yield self._problem("S5", f"late by {1e3 * found.lag_s:.3f} ms")
-        if found.apart and found.correlation >= _CORRELATION and abs(found.slope - 1) <= _SLOPE:
+        if found.apart and not is_loud and not is_late:
             yield self._problem("S6", f"{len(found.apart)} epochs differ, the first is {found.apart[0]}")
 
     # --- readings and codes ---

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from pipeline.hashing import FileHash
@@ -77,7 +76,7 @@ class Row(NamedTuple):
     fingerprint: str | None = None
     sources: tuple[FileHash, ...] = ()
     store: Stored | None = None
-    findings: Mapping[str, int] = MappingProxyType({})
+    findings: Mapping[str, int] = {}
     took_s: float = 0.0
     version: str = ""
 

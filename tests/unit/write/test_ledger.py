@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,12 @@ def test_rows_come_back_as_they_went(tmp_path: Path) -> None:
     bare = Row("other", "n", Outcome.EXCLUDED, WHEN)
     _write(tmp_path, FULL, bare)
     assert {("stub", "n"): FULL, ("other", "n"): bare} == dict(read_ledger(tmp_path).rows)
+
+
+def test_rows_cross_processes() -> None:
+    """Bare or full, a row can be pickled."""
+    bare = _failed("n", "r")
+    assert (FULL, bare) == pickle.loads(pickle.dumps((FULL, bare)))
 
 
 def test_no_ledger_is_an_empty_one(tmp_path: Path) -> None:

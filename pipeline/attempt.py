@@ -6,7 +6,6 @@ Runs in a worker process. Nothing that it returns holds text from a source, a pa
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 import traceback

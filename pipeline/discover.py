@@ -74,16 +74,21 @@ class Source:
     def describe(self, error: PsgError) -> str:
         """Return an error's text as outputs may have it: it names the recording, and no path.
 
-        Where the files' names must stay unknown, their opaque ones stand in the text.
+        Where the files' names must stay unknown, so must everything else that the path could tell.
         """
-        aliases = {path.name: name for path, name in zip(self.paths, self.names, strict=True)}
+        opaque = {path.name: name for path, name in zip(self.paths, self.names, strict=True)}
         if self.is_pseudonymous and error.where is not None:
-            error.where = f"{self.key}, {aliases.get(error.where, error.where)}"
+            error.where = f"{self.key}, {opaque.get(error.where, error.where)}"
         text = str(error.at(str(self.key)))
         for path, name in zip(self.paths, self.names, strict=True):
             text = text.replace(str(path), name)
-            if self.is_pseudonymous:
-                text = text.replace(path.name, name)
+        return self._without_names(text, opaque) if self.is_pseudonymous else text
+
+    def _without_names(self, text: str, opaque: Mapping[str, str]) -> str:
+        telling = {self.published, self.published_subject, *self.fields.values()} - {""}
+        names = {**dict.fromkeys(telling, "***"), **opaque}
+        for name in sorted(names, key=len, reverse=True):
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", names[name], text)
         return text
 
 

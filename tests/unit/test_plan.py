@@ -240,7 +240,8 @@ def test_pseudonyms_keep_names_out_of_failures(tmp_path: Path, monkeypatch: pyte
     [item] = make_plan(root, tmp_path / "out", like).items
     answer = attempt(_job(item, tmp_path / "out"), convert, like)
     assert isinstance(answer, Failed)
-    assert (answer.reason, answer.detail) == ("edf_corrupt", "signals-1: no header: saw signals-1 of ***.")
+    told = f"{item.source.key}, signals-1: no header: saw signals-1 of ***."
+    assert (answer.reason, answer.detail) == ("edf_corrupt", told)
 
 
 def test_a_lost_ledger_is_made_again_from_the_stores(root: Path, out: Path) -> None:

@@ -1,22 +1,11 @@
-"""Mutated EDF headers against the reader: ``python -m benchmarks.mutate_edf --seed 1 --count 1000``.
+"""Mutated EDF headers: ``python -m benchmarks.campaign benchmarks.mutate_edf --seed 1 --count 1000``.
 
-Every mutant is opened and decoded completely in a child process with a limit on memory and an alarm. It must open,
-or raise a `PsgError`; any other exception, a death or a hang counts against the reader.
+Every mutant is opened and decoded completely. It must open, or raise a `PsgError` that names the file.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import random
-import resource
-import signal
-import subprocess
-import sys
-import tempfile
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +15,7 @@ from pipeline.read.edf import open_edf
 from pipeline.read.edf_header import read_header
 from schemas.errors import PsgError
 
-MEMORY_BYTES = 2**30  # address space that a child may take on top of what its imports took
-ALARM_S = 10  # seconds for one mutant
-BATCH = 250  # mutants a child
-ROOT = Path(__file__).resolve().parents[1]
-_DATA = ROOT / "tests" / "data"
+_DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
 _REAL = (
     _DATA / "sleep-edf" / "SC4001E0_rec0960-1319-Hypnogram.edf",
     _DATA / "biosignalsnotebooks" / "supine_1min.edf",
@@ -130,8 +115,13 @@ _MUTATIONS = (_set_field,) * 5 + (
 )
 
 
-def outcome(path: Path) -> str:
-    """Open and decode everything; return how it ended."""
+_SEEDS = seeds()
+
+
+def trial(rng: random.Random, folder: Path) -> str:
+    """Open one mutant and decode everything in it; return how it ended."""
+    path = folder / "mutant.edf"
+    path.write_bytes(mutate(rng.choice(_SEEDS), rng))
     try:
         read_header(path)
         with open_edf(path) as edf:
@@ -144,64 +134,3 @@ def outcome(path: Path) -> str:
             return "opened with findings" if edf.findings else "opened"
     except PsgError as error:
         return error.reason if path.name in str(error) else f"ESCAPED {error.reason} that does not name the file"
-
-
-def _child(seed: int, first: int, count: int) -> None:
-    sources = seeds()
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY_BYTES, taken + MEMORY_BYTES))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mutant.edf"
-        for number in range(first, first + count):
-            rng = random.Random(f"{seed}/{number}")
-            path.write_bytes(mutate(rng.choice(sources), rng))
-            signal.alarm(ALARM_S)
-            try:
-                ended = outcome(path)
-            except Exception as error:  # the campaign's business is to report what the reader should not do
-                ended = f"ESCAPED {type(error).__name__}: {error}"
-            signal.alarm(0)
-            print(json.dumps([number, ended]), flush=True)
-
-
-def run(seed: int, count: int) -> dict[int, str]:
-    """Return how each mutant ended: ``opened…``, an error's reason, or ``ESCAPED…`` / ``DIED…``.
-
-    Parameters
-    ----------
-    seed : int
-        With the mutant's number it decides everything.
-    count : int
-        Number of mutants.
-    """
-    return dict(row for first in range(0, count, BATCH) for row in _batch(seed, first, min(BATCH, count - first)))
-
-
-def _batch(seed: int, first: int, count: int) -> Iterator[tuple[int, str]]:
-    while count > 0:
-        command = [sys.executable, "-m", "benchmarks.mutate_edf", "--child", f"{seed},{first},{count}"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        rows = [json.loads(line) for line in done.stdout.splitlines()]
-        yield from ((number, ended) for number, ended in rows)
-        if len(rows) < count:
-            yield first + len(rows), f"DIED {done.returncode}: {done.stderr[-400:]}"
-        first, count = first + len(rows) + 1, count - len(rows) - 1
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Mutated EDF headers against the reader.")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.child:
-        _child(*map(int, args.child.split(",")))
-        return
-    ended = run(args.seed, args.count)
-    print(json.dumps(Counter(e.split(":")[0] for e in ended.values()).most_common(), indent=0))
-    wrong = {number: e for number, e in ended.items() if e.startswith(("ESCAPED", "DIED"))}
-    sys.exit(json.dumps(wrong, indent=1) if wrong else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.mutate_edf import run, seeds
+from benchmarks.campaign import run, wrong
+from benchmarks.mutate_edf import seeds
 from pipeline.read.edf import open_edf
-
-
-def wrong(ended: dict[int, str]) -> dict[int, str]:
-    return {number: how for number, how in ended.items() if how.startswith(("ESCAPED", "DIED"))}
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 150), pytest.param(2, 1000, marks=pytest.mark.system)])
 def test_mutated_headers_never_escape(seed: int, count: int) -> None:
     """Each mutant ends in a PsgError that names the file, or opens and decodes to finite values."""
-    ended = run(seed, count)
+    ended = run("benchmarks.mutate_edf", seed, count)
     assert (len(ended), wrong(ended)) == (count, {})
     refused = sum(not how.startswith("opened") for how in ended.values())
     assert count // 10 < refused < count * 9 // 10

@@ -1,0 +1,318 @@
+"""The long campaigns and their evidence: ``python -m benchmarks.prove [NAME ...] [--fresh]``.
+
+Each writes docs/evidence/NAME.json. One whose evidence was made with the same code, parameters and versions is not
+run again; one that was killed goes on after its last finished step. The exit code is 1 where a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import campaign, evidence
+from benchmarks.evidence import Bar, Figures, Key, Progress
+from benchmarks.measure import THREAD_SETTINGS, Spread, run
+
+UNFINISHED = evidence.ROOT / "out" / "prove"
+Parameters = Mapping[str, Any]
+
+_READING = ("schemas/*.py", "pipeline/read/*.py")
+_CONVERTING = ("schemas/*.py", "pipeline/**/*.py", "pipeline/**/*.yaml", "data_manifests/*.yaml")
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One campaign.
+
+    Parameters
+    ----------
+    find : callable
+        Does the work, step by step, and returns the figures.
+    parameters : mapping
+        What it is done with.
+    covers : tuple of str
+        Patterns of the files on which the figures depend.
+    bars : tuple of Bar
+        What the figures must be.
+    small : str
+        The test of the plain run that does the same with less.
+    """
+
+    find: Callable[[Progress, Parameters], Figures]
+    parameters: Parameters
+    covers: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    small: str
+
+
+def mutants(progress: Progress, parameters: Parameters) -> Figures:
+    """Damaged files in child processes: how many ended in which way."""
+    ended: Counter[str] = Counter()
+    wrong: dict[str, str] = {}
+    for seed in parameters["seeds"]:
+        counted = progress.once(f"seed {seed}", lambda seed=seed: _mutants(seed, parameters))
+        ended.update(counted["ended"])
+        wrong |= counted["wrong"]
+    return {"n": ended.total(), "n_wrong": len(wrong), "ended": dict(sorted(ended.items())), "wrong": wrong}
+
+
+def _mutants(seed: int, parameters: Parameters) -> Figures:
+    ended = campaign.run(parameters["module"], seed, parameters["count"])
+    first_words = {number: how.split(":")[0] for number, how in ended.items()}
+    wrong = {f"{seed}/{number}": first_words[number] for number in campaign.wrong(ended)}
+    return {"ended": Counter(first_words.values()), "wrong": wrong}
+
+
+def kills(progress: Progress, parameters: Parameters) -> Figures:
+    """Kill -9 of the command at moments drawn over its length."""
+    nights = {name: parameters[name] for name in ("cohort", "n_recording", "hours")}
+    found = progress.once("kills", lambda: _kills(nights, parameters["n_moment"], parameters["seed"]))
+    moments = found["moments"]
+    return {
+        "undisturbed_s": found["undisturbed_s"],
+        "n_interrupted": sum(m["n_finished"] < found["n_recording"] for m in moments),
+        "n_with_some_finished": sum(0 < m["n_finished"] < found["n_recording"] for m in moments),
+        "n_fault": sum(len(m["faults"]) for m in moments),
+        "moments": moments,
+    }
+
+
+def _kills(nights: Parameters, n_moment: int, seed: int) -> Figures:
+    from tests.e2e import crash_campaign
+
+    with tempfile.TemporaryDirectory() as folder:
+        subject = crash_campaign.command_subject(Path(folder), **nights)
+        return asdict(crash_campaign.campaign(subject, n_moment=n_moment, seed=seed))
+
+
+def round_trip(progress: Progress, parameters: Parameters) -> Figures:
+    """Nights to stores and back, through two independent readers."""
+    return {
+        cohort: progress.once(cohort, lambda cohort=cohort: _child("round_trip", cohort, parameters["hours"]))
+        for cohort in parameters["cohorts"]
+    }
+
+
+def synthesis_speed(progress: Progress, parameters: Parameters) -> Figures:
+    """CPU and memory of making up nights."""
+    return {
+        recipe: progress.once(recipe, lambda recipe=recipe: _synthesis(recipe, parameters))
+        for recipe in parameters["recipes"]
+    }
+
+
+def _synthesis(recipe: str, parameters: Parameters) -> Figures:
+    usage = run(["-m", "benchmarks.synthesis", recipe, str(parameters["nights"]), str(parameters["hours"])])
+    found = json.loads(usage.output)
+    return {**found, "nights_a_minute": 60 / found["cpu_s"], "peak_mb": usage.peak_mb}
+
+
+def decoding(progress: Progress, parameters: Parameters) -> Figures:
+    """CPU of decoding one EDF, against named readers."""
+    options = ("--rounds", parameters["rounds"], "--records", parameters["records"], "--json")
+    found = progress.once("all readers", lambda: _child("decode", *options))
+    spent_s = {_word(reader): seconds for reader, seconds in found["cpu_s"].items()}
+    floor_s = spent_s["np_fromfile"]
+    return {
+        "megabytes": found["bytes"] / 1e6,
+        "cpu_ms": {reader: 1e3 * seconds for reader, seconds in spent_s.items()},
+        "over_fromfile": {reader: seconds / floor_s for reader, seconds in spent_s.items()},
+    }
+
+
+def conversion(progress: Progress, parameters: Parameters) -> Figures:
+    """CPU and memory of one conversion, against named peers."""
+    nights = progress.once("all programs", lambda: _comparisons(parameters))
+    missed = [bar for night in nights.values() for bar in night["bars"] if not bar["holds"]]
+    return {"n_missed": len(missed), **{cohort: _comparison(night) for cohort, night in nights.items()}}
+
+
+def _comparisons(parameters: Parameters) -> Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "figures.json"
+        settings = [f"--{name}={parameters[name]}" for name in ("hours", "runs", "seed")]
+        run(["-m", "benchmarks.convert", *settings, f"--json={path}"])
+        nights: Figures = json.loads(path.read_text("utf-8"))["nights"]
+        return nights
+
+
+def _comparison(night: Figures) -> Figures:
+    """Return every program's figures, ours over each peer's round by round, and how far the channels agree."""
+    programs = {_word(name): figures for name, figures in night["figures"].items()}
+    ours = programs["ours"]
+    runs = [name for name, values in ours.items() if isinstance(values, list)]
+    peers = {name: figures for name, figures in programs.items() if name != "ours"}
+    return {
+        "programs": {
+            program: {name: asdict(Spread.of(figures[name])) for name in runs} | {"store_mb": figures["store_mb"]}
+            for program, figures in programs.items()
+        },
+        "ratios": {
+            peer: {name: _ratio(ours[name], figures[name]) for name in runs} for peer, figures in peers.items()
+        },
+        "lowest_correlation": {
+            _word(peer): min(found["correlation"] for found in channels.values())
+            for peer, channels in night["agreement"].items()
+        },
+    }
+
+
+def _ratio(ours: Sequence[float], peers: Sequence[float]) -> float:
+    return median(mine / other for mine, other in zip(ours, peers, strict=True))
+
+
+def _child(module: str, *arguments: object) -> Any:
+    return json.loads(run(["-m", f"benchmarks.{module}", *map(str, arguments)]).output)
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _round_trip_bars(cohort: str, classes: Mapping[str, float]) -> tuple[Bar, ...]:
+    """Return the bars of one cohort; ``classes`` are its rate classes with their largest lag in ms."""
+    waves = [
+        bar
+        for name, lag_ms in classes.items()
+        for bar in (
+            Bar(f"{cohort}.waves.{name}.lowest_correlation", least=0.99),
+            Bar(f"{cohort}.waves.{name}.largest_gain_error_percent", most=1),
+            Bar(f"{cohort}.waves.{name}.largest_lag_ms", most=lag_ms),
+        )
+    ]
+    return (
+        *waves,
+        Bar(f"{cohort}.readings.largest_error_steps", most=0.5),
+        Bar(f"{cohort}.stages.n_wrong", most=0),
+        Bar(f"{cohort}.audit.n_compared", least=1),
+        Bar(f"{cohort}.audit.n_problem", most=0),
+    )
+
+
+CAMPAIGNS = {  # those that measure time come last
+    "mutated-headers": Campaign(
+        mutants,
+        {"module": "benchmarks.mutate_edf", "seeds": [1, 2, 3, 4, 5], "count": 1000},
+        (*_READING, "benchmarks/campaign.py", "benchmarks/mutate_edf.py", "benchmarks/edf_bytes.py"),
+        (Bar("n", least=1000), Bar("n_wrong", most=0)),
+        "tests/unit/read/test_edf_mutations.py::test_mutated_headers_never_escape",
+    ),
+    "mutated-xml": Campaign(
+        mutants,
+        {"module": "benchmarks.mutate_xml", "seeds": [1, 2, 3, 4, 5], "count": 1000},
+        (
+            *(*_READING, "pipeline/align.py", "pipeline/scoring.py", "pipeline/event_table.py"),
+            *("benchmarks/campaign.py", "benchmarks/mutate_xml.py", "benchmarks/xml_bytes.py"),
+        ),
+        (Bar("n", least=1000), Bar("n_wrong", most=0)),
+        "tests/unit/read/test_xml_mutations.py::test_mutated_annotations_end_well",
+    ),
+    "kills": Campaign(
+        kills,
+        {"cohort": "mesa", "n_recording": 16, "hours": 4.0, "n_moment": 10, "seed": 10},
+        (*_CONVERTING, "flows/**/*.py", "tests/e2e/crash_campaign.py"),
+        (Bar("n_fault", most=0), Bar("n_interrupted", least=7), Bar("n_with_some_finished", least=2)),
+        "tests/e2e/test_crash.py::test_three_kills_leave_nothing_to_repair",
+    ),
+    "round-trip": Campaign(
+        round_trip,
+        {"cohorts": ["shhs", "mesa"], "hours": 8.0},
+        (*_CONVERTING, "benchmarks/round_trip.py", "tests/e2e/test_round_trip.py"),
+        (
+            *_round_trip_bars("shhs", {"fast": 0.1, "slow": 5}),
+            *_round_trip_bars("mesa", {"fast": 0.1, "mid": 1, "slow": 5}),
+        ),
+        "tests/e2e/test_round_trip.py::test_waves_are_those_of_the_source",
+    ),
+    "synthesis-speed": Campaign(
+        synthesis_speed,
+        {"recipes": ["shhs", "mesa", "synthetic"], "nights": 4, "hours": 8.0},
+        ("schemas/*.py", "pipeline/synth/**/*.py", "pipeline/synth/**/*.yaml", "benchmarks/synthesis.py"),
+        tuple(Bar(f"{recipe}.nights_a_minute", least=20) for recipe in ("shhs", "mesa", "synthetic")),
+        "tests/unit/test_prove.py::test_synthesis_speed",
+    ),
+    "decoding": Campaign(
+        decoding,
+        {"rounds": 7, "records": 28_800},
+        (*_READING, "benchmarks/decode.py", "benchmarks/edf_bytes.py"),
+        (Bar("over_fromfile.ours_all_signals_digital", most=2),),
+        "tests/unit/test_prove.py::test_decoding",
+    ),
+    "conversion": Campaign(
+        conversion,
+        {"hours": 8.0, "runs": 5, "seed": 1},
+        (
+            *(*_CONVERTING, "benchmarks/convert.py", "benchmarks/nights.py", "benchmarks/ours.py"),
+            *("benchmarks/measure.py", "benchmarks/clock.py", "benchmarks/agreement.py", "benchmarks/peers/*.py"),
+        ),
+        (Bar("n_missed", most=0),),
+        "tests/unit/test_benchmarks.py::test_figures_are_written",
+    ),
+}
+
+
+def prove(
+    name: str,
+    what: Campaign,
+    *,
+    fresh: bool = False,
+    folder: Path = evidence.EVIDENCE,
+    unfinished: Path = UNFINISHED,
+) -> dict[str, Any]:
+    """Run a campaign unless its evidence is current, and return its evidence.
+
+    Parameters
+    ----------
+    fresh : bool
+        Run it from the beginning in any case.
+    folder, unfinished : Path
+        Where evidence is kept, and where the steps of campaigns that have not ended.
+    """
+    key = Key.of(what.covers, what.parameters)
+    kept = evidence.read(folder, name)
+    if not fresh and key.fits(kept):
+        return kept
+    if fresh:
+        shutil.rmtree(unfinished / name, ignore_errors=True)
+    progress = Progress(unfinished / name / "steps.json", key)
+    figures = what.find(progress, what.parameters)
+    written = evidence.write(folder, name, key, progress, figures, what.bars)
+    shutil.rmtree(unfinished / name)
+    return written
+
+
+def _show(found: Mapping[str, Any]) -> bool:
+    """Print a campaign's bars; return whether all hold."""
+    print(f"{found['name']}: {found['started']}, {found['took_s']:g} s", flush=True)
+    for bar in found["bars"]:
+        bounds = ", ".join(f"{side} {bar[f'{side}']:g}" for side in ("most", "least") if side in bar)
+        print(f"  {bar['figure']} {bar['value']:g}, at {bounds}: {'holds' if bar['holds'] else 'MISSED'}")
+    return all(bar["holds"] for bar in found["bars"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="The long campaigns; each writes docs/evidence/NAME.json.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CAMPAIGNS))
+    parser.add_argument("--fresh", action="store_true", help="run also what is current, from the beginning")
+    args = parser.parse_args(arguments)
+    if unknown := set(args.names) - set(CAMPAIGNS):
+        parser.error(f"no campaign {', '.join(sorted(unknown))}; choose from {', '.join(CAMPAIGNS)}")
+    os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))
+    chosen = args.names or list(CAMPAIGNS)
+    held = [_show(prove(name, CAMPAIGNS[name], fresh=args.fresh)) for name in chosen]
+    sys.exit(0 if all(held) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ every missing or doubtful sample.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -125,7 +126,10 @@ def _step(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _S
 
 def _clean(plan: ChannelPlan, native: NDArray[np.float32], signal: Signal) -> Cleaned:
     """Apply the manifest's missing codes, then the rules of the kind."""
-    coded = np.isin(native, np.asarray(plan.rule.missing_codes, np.float32))
+    half_count = 0.501 * abs(signal.gain * plan.leads[0].factor)  # the file holds the count nearest to a code
+    coded = np.zeros(native.size, bool)
+    for code in plan.rule.missing_codes:
+        coded |= np.abs(native - np.float32(code)) <= half_count
     native[coded] = np.nan
     match plan.rule.kind:
         case Kind.SPO2:
@@ -154,16 +158,20 @@ def _code(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _S
 def _status(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> NDArray[np.bool_]:
     """Return where any of the channel's status signals says that the sample is bad."""
     bad = np.zeros(n_sample, bool)
+    rate_hz = plan.spec.rate_class.rate_hz
     for index, codes in plan.masks:
-        held = hold_codes(
-            night.signal(index),
-            dict.fromkeys(codes, 1),
-            rate_hz=plan.spec.rate_class.rate_hz,
-            start_s=offset_s,
-            n_sample=n_sample,
-        )
-        bad |= held.value == 1
+        signal = night.signal(index)
+        native_hz = float(signal.rate_hz)
+        for i, segment in enumerate(signal.segments):
+            for first, stop in runs(np.isin(np.rint(signal.physical(i)), list(codes))):
+                begin_s, end_s = (segment.start_s + k / native_hz - offset_s for k in (first, stop))
+                bad[_at_or_after(begin_s, rate_hz) : _at_or_after(end_s, rate_hz)] = True
     return bad
+
+
+def _at_or_after(time_s: float, rate_hz: int) -> int:
+    """Return the first sample of the output grid at a time or after it, a nanosecond forgiven."""
+    return max(0, math.ceil((time_s - 1e-9) * rate_hz))
 
 
 _FLAG_FINDINGS: Mapping[QualityFlag, tuple[str, str]] = {

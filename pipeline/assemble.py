@@ -13,6 +13,7 @@ import xarray as xr
 from pipeline.align import Grid
 from pipeline.derive.resample import RESAMPLER
 from pipeline.process import Channel
+from pipeline.quality.polarity import polarity_attributes
 from schemas.event_terms import EVENT_TYPES
 from schemas.findings import Finding
 from schemas.fingerprint import PROCESSING_VERSION
@@ -60,7 +61,10 @@ def assemble(
         quality; the attributes of the store specification.
     """
     names = np.array([channel.plan.channel for channel in channels], dtype=object)
-    variables = {channel.plan.channel: _channel(channel) for channel in channels}
+    evidence = polarity_attributes(channels, grid.stage)
+    variables = {
+        name: _channel(channel, evidence.get(name, {})) for name, channel in zip(names, channels, strict=True)
+    }
     variables |= _stages(grid, channels) | _events(events, set(labels))
     coords = {
         "epoch_start_s": ("epoch", np.arange(grid.n_epoch, dtype=np.float64) * EPOCH_S),
@@ -91,7 +95,7 @@ def assemble(
     return xr.Dataset(variables, coords, attrs)
 
 
-def _channel(channel: Channel) -> tuple[tuple[str, str], Any, dict[str, Any]]:
+def _channel(channel: Channel, evidence: Mapping[str, Any]) -> tuple[tuple[str, str], Any, dict[str, Any]]:
     plan = channel.plan
     spec = plan.spec
     attrs: dict[str, Any] = {
@@ -105,6 +109,7 @@ def _channel(channel: Channel) -> tuple[tuple[str, str], Any, dict[str, Any]]:
         "band_high_hz": plan.band.high_hz if plan.band else None,
         "resampler": _RESAMPLERS[spec.shape],
         "polarity": plan.polarity.value,
+        **evidence,
         "unit_factor": plan.leads[0].factor,
         "units": spec.unit.value,
         "long_name": spec.long_name,

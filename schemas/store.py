@@ -23,6 +23,7 @@ __all__ = [
     "LIMIT",
     "MISSING",
     "PART",
+    "POLARITY_EVIDENCE",
     "ROOT_ATTRIBUTES",
     "SPEC",
     "SPEC_VERSION",
@@ -119,6 +120,19 @@ CHANNEL_ATTRIBUTES: Mapping[str, tuple[type, ...]] = MappingProxyType(
         "units": (str,),
         "long_name": (str,),
         "n_saturated": (int,),
+    }
+)
+
+# Attributes that an EEG or EOG channel has where the night tells enough; those that are maps hold one number for
+# every other channel.
+POLARITY_EVIDENCE: Mapping[str, tuple[type, ...]] = MappingProxyType(
+    {
+        "polarity_stages": (str,),
+        "polarity_n_sleep_epoch": (int,),
+        "polarity_slow_wave_asymmetry": (int, float),
+        "polarity_sleep_correlation": (dict,),
+        "polarity_n_eye_epoch": (int,),
+        "polarity_eye_correlation": (dict,),
     }
 )
 

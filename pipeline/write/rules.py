@@ -19,6 +19,7 @@ from schemas.store import (
     CHUNK_EPOCH,
     LIMIT,
     MISSING,
+    POLARITY_EVIDENCE,
     ArraySpec,
     channel_array,
     channel_kind,
@@ -79,6 +80,7 @@ def document_rules(name: str, document: dict[str, Any], sizes: Mapping[str, int]
     yield from _packing(document["attributes"], spec, kind)
     if kind is not None:
         yield from _channel(name, document["attributes"], kind)
+        yield from _polarity(name, document["attributes"])
     yield from _codes(document["attributes"], spec)
 
 
@@ -151,6 +153,21 @@ def _channel(name: str, attrs: dict[str, Any], kind: KindSpec) -> Iterator[Wrong
     low, high, nyquist = attrs["band_low_hz"] or 0, attrs["band_high_hz"], kind.rate_class.rate_hz / 2
     if high is not None and not 0 <= low < high <= nyquist:
         yield "V7", f"the band {low} to {high} Hz does not fit below {nyquist:g} Hz"
+
+
+def _polarity(name: str, attrs: dict[str, Any]) -> Iterator[Wrong]:
+    """Judge the evidence that is there; a channel need not have any."""
+    there = {key: attrs[key] for key in POLARITY_EVIDENCE if key in attrs}
+    wrong = [key for key, value in there.items() if not has_type(value, POLARITY_EVIDENCE[key])]
+    if wrong:
+        yield "V7", f"attributes of another type: {', '.join(wrong)}"
+        return
+    if there.get("polarity_stages", "unscored") not in {"N2 N3", "unscored"}:
+        yield "V7", f"polarity_stages is {there['polarity_stages']!r}, expected N2 N3 or unscored"
+    for key in ("polarity_sleep_correlation", "polarity_eye_correlation"):
+        for other, value in there.get(key, {}).items():
+            if other == name or not has_type(value, (int, float)) or not -1 <= value <= 1:
+                yield "V7", f"{key} with {other!r} is {value!r}, expected -1 to 1 with another channel"
 
 
 def _codes(attrs: dict[str, Any], spec: ArraySpec) -> Iterator[Wrong]:

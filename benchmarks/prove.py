@@ -14,7 +14,8 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -105,11 +106,12 @@ def round_trip(progress: Progress, parameters: Parameters) -> Figures:
 
 
 def synthesis_speed(progress: Progress, parameters: Parameters) -> Figures:
-    """CPU and memory of making up nights."""
-    return {
-        recipe: progress.once(recipe, lambda recipe=recipe: _synthesis(recipe, parameters))
-        for recipe in parameters["recipes"]
-    }
+    """CPU and memory of making up nights, with one thread."""
+    with _one_thread():
+        return {
+            recipe: progress.once(recipe, lambda recipe=recipe: _synthesis(recipe, parameters))
+            for recipe in parameters["recipes"]
+        }
 
 
 def _synthesis(recipe: str, parameters: Parameters) -> Figures:
@@ -119,9 +121,10 @@ def _synthesis(recipe: str, parameters: Parameters) -> Figures:
 
 
 def decoding(progress: Progress, parameters: Parameters) -> Figures:
-    """CPU of decoding one EDF, against named readers."""
+    """CPU of decoding one EDF, against named readers, with one thread."""
     options = ("--rounds", parameters["rounds"], "--records", parameters["records"], "--json")
-    found = progress.once("all readers", lambda: _child("decode", *options))
+    with _one_thread():
+        found = progress.once("all readers", lambda: _child("decode", *options))
     spent_s = {_word(reader): seconds for reader, seconds in found["cpu_s"].items()}
     floor_s = spent_s["np_fromfile"]
     return {
@@ -132,7 +135,7 @@ def decoding(progress: Progress, parameters: Parameters) -> Figures:
 
 
 def conversion(progress: Progress, parameters: Parameters) -> Figures:
-    """CPU and memory of one conversion, against named peers."""
+    """CPU and memory of one conversion, against named peers, each with the threads that it takes."""
     nights = progress.once("all programs", lambda: _comparisons(parameters))
     missed = [bar for night in nights.values() for bar in night["bars"] if not bar["holds"]]
     return {"n_missed": len(missed), **{cohort: _comparison(night) for cohort, night in nights.items()}}
@@ -170,6 +173,18 @@ def _comparison(night: Figures) -> Figures:
 
 def _ratio(ours: Sequence[float], peers: Sequence[float]) -> float:
     return median(mine / other for mine, other in zip(ours, peers, strict=True))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let the libraries of child processes use one thread."""
+    before = dict(os.environ)
+    os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _child(module: str, *arguments: object) -> Any:
@@ -308,7 +323,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if unknown := set(args.names) - set(CAMPAIGNS):
         parser.error(f"no campaign {', '.join(sorted(unknown))}; choose from {', '.join(CAMPAIGNS)}")
-    os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))
     chosen = args.names or list(CAMPAIGNS)
     held = [_show(prove(name, CAMPAIGNS[name], fresh=args.fresh)) for name in chosen]
     sys.exit(0 if all(held) else 1)

@@ -68,7 +68,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(prog_name="sleep2vec", standalone_mode=False)
     except click.exceptions.Abort:
         return _say("interrupted; run the same command again to go on", INTERRUPTED)
     except KeyboardInterrupt:

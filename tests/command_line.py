@@ -1,13 +1,18 @@
-"""Run the command line as a person would: another process, from another folder."""
+"""Run the command line as a person would, from another folder: in another process, or sooner in this one."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
-__all__ = ["COMMAND", "environment", "sleep2vec"]
+from flows.cli import main
+
+__all__ = ["COMMAND", "environment", "in_process", "sleep2vec"]
 
 COMMAND = (sys.executable, "-m", "flows.cli")
 
@@ -19,7 +24,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def sleep2vec(*arguments: object, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end; ``more`` adds to the environment."""
+    """Run one command to its end in a process of its own; ``more`` adds to the environment."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -30,3 +35,21 @@ def sleep2vec(*arguments: object, cwd: Path, **more: str) -> subprocess.Complete
         check=False,
         timeout=300,
     )
+
+
+def in_process(*arguments: object, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command in this process, which has the libraries loaded; its workers are processes all the same."""
+    command = ["sleep2vec", *map(str, arguments)]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.object(sys, "argv", command),
+        mock.patch.dict(os.environ, environment(**more), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())

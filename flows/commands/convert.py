@@ -52,6 +52,8 @@ def command(
     from pipeline.manifests import load_manifest
 
     plan = make_plan(load_manifest(manifest), root, out, only=only, fresh=fresh, deep=deep)
+    if only is not None and not plan.items:
+        raise click.UsageError(f"no recording matches {only!r}; --dry-run --json without --only lists them all.")
     if dry_run:
         _print_plan(plan, as_json)
         return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.synth import synthesise
-from tests.command_line import sleep2vec
+from tests.command_line import in_process
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def converted(download: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of ``convert``; not to be changed."""
     out = tmp_path_factory.mktemp("converted") / "out"
-    done = sleep2vec("convert", "shhs", "--root", download, "--out", out, cwd=out.parent)
+    done = in_process("convert", "shhs", "--root", download, "--out", out, cwd=out.parent)
     assert done.returncode == 0, done.stderr
     return out
 

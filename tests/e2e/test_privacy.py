@@ -5,26 +5,23 @@ Every word ends in letters that nothing else has, so that it is found in any enc
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import shutil
-import sys
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import edfio
 import numpy as np
 import pytest
 import yaml
 
-from flows.cli import main
 from pipeline.manifests import load_manifest
 from pipeline.synth import synthesise
 from pipeline.synth.edf_patch import EdfPatch
 from pipeline.write.ledger import read_ledger
+from tests.command_line import in_process
 
 SALT = "a long secret of the clinic"
 PLACES = (  # names of files; fields of EDF headers; parts of annotations; of tables
@@ -223,27 +220,6 @@ def sleep_lab_manifest() -> dict[str, object]:
 # --- everything that the program says -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Said:
-    """One command, and what it said to both streams."""
-
-    code: int
-    text: str
-
-
-def say(*arguments: str) -> Said:
-    """Run one command here; the conversion's workers are processes anyway."""
-    said = io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", ["sleep2vec", *arguments]),
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
-        pytest.raises(SystemExit) as ended,
-    ):
-        main()
-    return Said(int(ended.value.code or 0), said.getvalue())
-
-
 CLINIC = ("clinic.yaml", "--root", "clinic")
 COMMANDS = (
     ("scan", *CLINIC),
@@ -266,16 +242,24 @@ COMMANDS = (
 )
 
 
+SHOW_TEXT = ("scan", *CLINIC, "--show-text")
+
+
 @dataclass(frozen=True)
 class Clinic:
     """The folder in which all was done, and what was said."""
 
     here: Path
-    said: dict[str, Said]
+    said: dict[str, subprocess.CompletedProcess[str]]
 
     @property
     def out(self) -> Path:
         return self.here / "out"
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Both streams of every command."""
+        return {name: done.stdout + done.stderr for name, done in self.said.items()}
 
 
 @pytest.fixture(scope="module")
@@ -294,16 +278,16 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
     }.items():
         (here / f"{name}.yaml").write_text(yaml.safe_dump(content), "utf-8")
     shutil.copyfile(next((here / "clinic").rglob("*00.edf")), here / "neutral.edf")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(here)
-        patch.delenv("SLEEP2VEC_SALT", raising=False)
-        said = {"without salt": say("scan", *CLINIC)}
-        patch.setenv("SLEEP2VEC_SALT", SALT)
-        said |= {" ".join(command): say(*command) for command in COMMANDS}
-        for store in sorted(Path("out").glob("*/*.zarr")):
-            for more in ((), ("--json",)):
-                said[f"inspect {store} {more}"] = say("inspect", str(store), *more)
-        said["show text"] = say("scan", *CLINIC, "--show-text")
+    said = {"without salt": in_process("scan", *CLINIC, cwd=here)}
+
+    def say(*arguments: object) -> None:
+        said[" ".join(map(str, arguments))] = in_process(*arguments, cwd=here, SLEEP2VEC_SALT=SALT)
+
+    for command in (*COMMANDS, SHOW_TEXT):
+        say(*command)
+    for store in sorted((here / "out").glob("*/*.zarr")):
+        say("inspect", store.relative_to(here))
+        say("inspect", store.relative_to(here), "--json")
     return Clinic(here, said)
 
 
@@ -338,9 +322,9 @@ def test_every_night_ended_as_meant(clinic: Clinic) -> None:
 
 def test_commands_ended_as_meant(clinic: Clinic) -> None:
     """The commands did their work, and the last two failed on the manifest and on the table."""
-    codes = [clinic.said[" ".join(command)].code for command in COMMANDS]
+    codes = [clinic.said[" ".join(command)].returncode for command in COMMANDS]
     assert codes == [0, 0, 3, 3, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 2]
-    assert clinic.said["without salt"].code == 4
+    assert clinic.said["without salt"].returncode == 4
 
 
 def test_no_word_is_in_any_output(clinic: Clinic) -> None:
@@ -357,26 +341,26 @@ def test_no_word_is_in_any_output(clinic: Clinic) -> None:
 
 def test_no_word_is_said(clinic: Clinic) -> None:
     """Neither stream of any command holds any of the words."""
-    said = {name: places_in(said.text.encode()) for name, said in clinic.said.items() if name != "show text"}
+    said = {name: places_in(text.encode()) for name, text in clinic.texts.items() if "--show-text" not in name}
     assert {name: places for name, places in said.items() if places} == {}
 
 
 def test_only_show_text_shows_event_texts(clinic: Clinic) -> None:
     """Asked for, and only then, scan shows the terms of events that no table maps, and nothing else."""
-    assert places_in(clinic.said["show text"].text.encode()) == {"term"}
+    assert places_in(clinic.texts[" ".join(SHOW_TEXT)].encode()) == {"term"}
 
 
 def test_no_absolute_path_is_written_or_said(clinic: Clinic) -> None:
     """Where the files lie stays on this machine."""
     here = str(clinic.here)
     assert here.startswith("/")
-    assert [name for name, said in clinic.said.items() if here in said.text] == []
+    assert [name for name, text in clinic.texts.items() if here in text] == []
     assert [path.name for path in files(clinic.out) if here.encode() in path.read_bytes()] == []
 
 
 def test_errors_still_say_which_recording(clinic: Clinic) -> None:
     """The pseudonymous key stands where a file's name would."""
-    failed = json.loads(clinic.said["status out --failed --json"].text)["failed"]
+    failed = json.loads(clinic.said["status out --failed --json"].stdout)["failed"]
     assert len(failed) >= 15
     for row in failed:
         assert row["detail"].startswith(row["recording"])

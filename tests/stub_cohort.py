@@ -7,6 +7,7 @@ the converter runs in other processes.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -91,8 +92,16 @@ def _sleep(source: Source, path: Path, value: str) -> None:
     path.mkdir(parents=True)
     (path / "begun").touch()
     time.sleep(float(value))
-    (path / "begun").unlink()
-    path.rmdir()
+    shutil.rmtree(path)
+
+
+def _until(source: Source, path: Path, value: str) -> None:
+    """Hold an unfinished store until a file is there."""
+    path.mkdir(parents=True)
+    (path / "begun").touch()
+    while not Path(value).exists():
+        time.sleep(0.01)
+    shutil.rmtree(path)
 
 
 def _corrupt(source: Source, path: Path, value: str) -> None:
@@ -136,6 +145,7 @@ def _touch(source: Source, path: Path, value: str) -> None:
 ACTIONS: Mapping[str, Callable[[Source, Path, str], None]] = {
     "count": _count,
     "sleep": _sleep,
+    "until": _until,
     "corrupt": _corrupt,
     "surprise": _surprise,
     "die": _die,

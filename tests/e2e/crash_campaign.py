@@ -1,7 +1,8 @@
-"""Kill conversions at moments drawn over their length, and look at what they leave and what the next run does.
+"""Kill conversions, and look at what they leave and what the next run does.
 
-Importable and a program: ``python -m tests.e2e.crash_campaign ROOT OUT WORKERS`` is the run that gets killed. What
-is converted, and by which command, is a `Subject`; the judgement is the same for all.
+`campaign` draws the moments over the length of an undisturbed run; `kill_at` waits for stores to appear, which no
+busy machine can upset. What is converted, and by which command, is a `Subject`; the judgement is the same.
+``python -m tests.e2e.crash_campaign ROOT OUT`` is the stub's command.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline.batch import run
@@ -27,11 +29,25 @@ END_S = 60.0  # for processes to end after their parent
 
 @dataclass(frozen=True)
 class Subject:
-    """What is killed: a command that converts into ``out``, and how many stores it should leave."""
+    """What is killed: a command that converts into ``out``, and how many stores it should leave.
+
+    Parameters
+    ----------
+    gate : Path or None
+        A file without which the last recordings cannot end; it is there only while a run shall end.
+    """
 
     command: Sequence[str]
     out: Path
     n_recording: int
+    gate: Path | None = None
+
+    def open_gate(self, *, is_open: bool) -> None:
+        """Let runs end, or not."""
+        if self.gate and is_open:
+            self.gate.touch()
+        elif self.gate:
+            self.gate.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -40,8 +56,8 @@ class Moment:
 
     Parameters
     ----------
-    share : float
-        Of the undisturbed run's length.
+    when : str
+        What the kill waited for.
     whole_group : bool
         Whether all processes were killed, or the parent alone.
     n_finished : int
@@ -52,7 +68,7 @@ class Moment:
         What should not be; empty when all is well.
     """
 
-    share: float
+    when: str
     whole_group: bool
     n_finished: int
     n_converted: int
@@ -73,12 +89,12 @@ class Campaign:
         return sum(moment.n_finished < self.n_recording for moment in self.moments)
 
 
-def stub_subject(tmp: Path, *, n_recording: int, sleep_s: float) -> Subject:
-    """Return a cohort of text files, each of which takes a while."""
-    names = [f"n{i:03d}" for i in range(n_recording)]
-    root = write_nights(tmp / "in", dict.fromkeys(names, f"sleep={sleep_s}"))
-    out = tmp / "out"
-    return Subject([sys.executable, "-m", __name__, str(root), str(out), "2"], out, n_recording)
+def stub_subject(tmp: Path, *, n_quick: int, n_gated: int) -> Subject:
+    """Return a cohort of text files, the last of which wait for the gate."""
+    gate, out = tmp / "gate", tmp / "out"
+    texts = [""] * n_quick + [f"until={gate}"] * n_gated
+    root = write_nights(tmp / "in", {f"n{i:03d}": text for i, text in enumerate(texts)})
+    return Subject([sys.executable, "-m", __name__, str(root), str(out)], out, len(texts), gate)
 
 
 def command_subject(tmp: Path, *, cohort: str, n_recording: int, hours: float) -> Subject:
@@ -93,22 +109,40 @@ def command_subject(tmp: Path, *, cohort: str, n_recording: int, hours: float) -
 def campaign(subject: Subject, *, n_moment: int, seed: int) -> Campaign:
     """Measure an undisturbed run, then kill others at moments drawn over its length, one in each equal part.
 
-    The output is emptied each time; the whole process group and the parent alone are killed alternately.
+    The output is emptied each time; the parent alone and the whole process group are killed alternately. The first
+    run of all is not the measured one: it warms the caches.
     """
-    shutil.rmtree(subject.out, ignore_errors=True)
-    begun_s = time.monotonic()
-    if faults := _finish(subject):
-        raise AssertionError(f"the undisturbed run failed: {faults}")
-    undisturbed_s = time.monotonic() - begun_s
+    for _ in range(2):
+        shutil.rmtree(subject.out, ignore_errors=True)
+        begun_s = time.monotonic()
+        if faults := _finish(subject):
+            raise AssertionError(f"the undisturbed run failed: {faults}")
+        undisturbed_s = time.monotonic() - begun_s
     rng = random.Random(seed)
-    shares = [(i + rng.random()) / n_moment for i in range(n_moment)]
-    moments = (_moment(subject, share, undisturbed_s, bool(i % 2)) for i, share in enumerate(shares))
+    moments = []
+    for i in range(n_moment):
+        wait_s = (i + rng.random()) / n_moment * undisturbed_s
+        moments.append(_moment(subject, f"{wait_s:.2f} s", partial(_has_passed, wait_s), bool(i % 2)))
     return Campaign(subject.n_recording, round(undisturbed_s, 2), tuple(moments))
 
 
-def _moment(subject: Subject, share: float, undisturbed_s: float, whole_group: bool) -> Moment:
+def kill_at(subject: Subject, n_store: int, *, whole_group: bool) -> Moment:
+    """Kill a run when so many stores are published and another one is begun."""
+    return _moment(subject, f"{n_store} stores", partial(_has_stores, subject.out, n_store), whole_group)
+
+
+def _has_passed(wait_s: float, elapsed_s: float) -> bool:
+    return elapsed_s >= wait_s
+
+
+def _has_stores(out: Path, n_store: int, elapsed_s: float) -> bool:
+    return len(list(out.glob("*/*.zarr"))) >= n_store and any(out.glob("*/*.part*"))
+
+
+def _moment(subject: Subject, when: str, is_due: Callable[[float], bool], whole_group: bool) -> Moment:
     shutil.rmtree(subject.out, ignore_errors=True)
-    _kill_after(subject, share * undisturbed_s, whole_group)
+    subject.open_gate(is_open=False)
+    _kill_when(subject, is_due, whole_group)
     killed_ns = time.time_ns()
     before = _stores(subject.out)
     faults = [f"torn at the kill: {problem}" for problem in _problems(subject.out, before)]
@@ -120,7 +154,7 @@ def _moment(subject: Subject, share: float, undisturbed_s: float, whole_group: b
     faults += [f"redone: {key}" for key, written in before.items() if after.get(key) != written]
     faults += [f"written by two runs: {key}" for key, written in after.items() if _is_mixed(written, killed_ns)]
     faults += _faults_at_end(subject, after)
-    return Moment(round(share, 3), whole_group, len(before), n_converted, tuple(faults))
+    return Moment(when, whole_group, len(before), n_converted, tuple(faults))
 
 
 def _faults_at_end(subject: Subject, stores: dict[str, dict[str, int]]) -> list[str]:
@@ -135,14 +169,15 @@ def _faults_at_end(subject: Subject, stores: dict[str, dict[str, int]]) -> list[
     return faults
 
 
-def _kill_after(subject: Subject, wait_s: float, whole_group: bool) -> None:
+def _kill_when(subject: Subject, is_due: Callable[[float], bool], whole_group: bool) -> None:
     """Start a run in a process group of its own, kill it, and wait until all its processes are gone."""
+    begun_s = time.monotonic()
     with subprocess.Popen(
         subject.command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        try:
-            process.wait(wait_s)
-        except subprocess.TimeoutExpired:
+        while process.poll() is None and not is_due(time.monotonic() - begun_s):
+            time.sleep(0.02)
+        if process.poll() is None:
             (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
     _wait_until_gone(process.pid)
 
@@ -166,6 +201,7 @@ def _is_running(stat: Path, group: int) -> bool:
 
 def _finish(subject: Subject) -> list[str]:
     """Run to the end; return what the ledger says where the command says that not all is well."""
+    subject.open_gate(is_open=True)
     ended = subprocess.run(subject.command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if ended.returncode == 0:
         return []
@@ -194,4 +230,4 @@ def _is_mixed(written_ns: dict[str, int], killed_ns: int) -> bool:
 
 
 if __name__ == "__main__":
-    run(make_plan(Path(sys.argv[1]), Path(sys.argv[2])), convert, workers=int(sys.argv[3]))
+    run(make_plan(Path(sys.argv[1]), Path(sys.argv[2])), convert, workers=2)

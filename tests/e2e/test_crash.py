@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.crash_campaign import campaign, command_subject, stub_subject
+from tests.e2e.crash_campaign import campaign, command_subject, kill_at, stub_subject
 
 
 def test_three_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
-    """Two parents and a whole group are killed; each time the next run does the rest and the rest only."""
-    result = campaign(stub_subject(tmp_path, n_recording=6, sleep_s=0.2), n_moment=3, seed=5)
-    assert {m.share: m.faults for m in result.moments} == {m.share: () for m in result.moments}
-    assert result.n_interrupted >= 2
+    """Early, in the middle and late; parents alone and a whole group: the next run does the rest and only that."""
+    subject = stub_subject(tmp_path, n_quick=3, n_gated=3)
+    for n_store, whole_group in ((0, False), (2, True), (3, False)):
+        moment = kill_at(subject, n_store, whole_group=whole_group)
+        assert moment.faults == ()
+        assert n_store <= moment.n_finished <= 3
+        assert moment.n_converted == 6 - moment.n_finished
 
 
 @pytest.mark.system
@@ -21,6 +24,6 @@ def test_ten_kills_of_the_command_leave_nothing_to_repair(tmp_path: Path) -> Non
     """Ten moments drawn over the length of an undisturbed run, at least seven of them with work left undone."""
     subject = command_subject(tmp_path, cohort="mesa", n_recording=16, hours=4.0)
     result = campaign(subject, n_moment=10, seed=10)
-    assert {m.share: m.faults for m in result.moments} == {m.share: () for m in result.moments}
+    assert {m.when: m.faults for m in result.moments} == {m.when: () for m in result.moments}
     assert result.n_interrupted >= 7
-    assert sum(0 < m.n_finished < result.n_recording for m in result.moments) >= 2
+    assert sum(0 < m.n_finished < result.n_recording for m in result.moments) >= 1

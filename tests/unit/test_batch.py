@@ -19,7 +19,7 @@ from schemas.errors import OutputBusy, WorkerDied
 from schemas.vocabulary import Outcome
 from tests.stub_cohort import SECRET, convert, make_plan, manifest, write_nights
 
-TIMEOUT_S = 4.0
+TIMEOUT_S = 10.0
 EXPECTED = {  # night: (what the stub is told, outcome, reason)
     "a": ("warning", Outcome.CONVERTED_WITH_FINDINGS, None),
     "b": ("info", Outcome.CONVERTED, None),

@@ -311,7 +311,7 @@ def _show(found: Mapping[str, Any]) -> bool:
     """Print a campaign's bars; return whether all hold."""
     print(f"{found['name']}: {found['started']}, {found['took_s']:g} s", flush=True)
     for bar in found["bars"]:
-        bounds = ", ".join(f"{side} {bar[f'{side}']:g}" for side in ("most", "least") if side in bar)
+        bounds = ", ".join(f"{side} {bar[side]:g}" for side in ("most", "least") if side in bar)
         print(f"  {bar['figure']} {bar['value']:g}, at {bounds}: {'holds' if bar['holds'] else 'MISSED'}")
     return all(bar["holds"] for bar in found["bars"])
 

@@ -26,6 +26,15 @@ def test_mutants(progress: Progress) -> None:
     assert sum(found["ended"].values()) == 20
 
 
+def test_round_trip(progress: Progress) -> None:
+    """The figures of a short night are as good as those of long ones, but for its ends."""
+    found = prove.round_trip(progress, {"cohorts": ["shhs"], "hours": 0.2})["shhs"]
+    assert {name: worst["n_channel"] for name, worst in found["waves"].items()} == {"fast": 6, "slow": 3}
+    assert min(worst["lowest_correlation"] for worst in found["waves"].values()) >= 0.99
+    assert found["stages"] == {"n_epoch": 24, "n_wrong": 0}
+    assert found["audit"] == {"n_compared": 1, "n_problem": 0}
+
+
 def test_synthesis_speed(progress: Progress) -> None:
     """A night costs CPU and memory, and its EDF has a size."""
     found = prove.synthesis_speed(progress, {"recipes": ["shhs"], "nights": 1, "hours": 0.1})["shhs"]

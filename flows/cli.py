@@ -9,6 +9,7 @@ invalid, 5 verification failed, 130 interrupted.
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from importlib import import_module
@@ -57,12 +58,13 @@ class _Commands(click.Group):
 def cli() -> None:
     """Overnight sleep recordings into one clean, chunked, documented store.
 
-    Start with `sleep2vec demo`, then docs/add-a-cohort.md for your own data.
+    Start with `sleep2vec demo`, then `sleep2vec manifest guide` for your own data.
     """
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code; a polite kill ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(_run())
 
 
@@ -85,9 +87,9 @@ def _run() -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return OK
-    except Exception:
-        traceback.print_exc()
-        return _say("internal error: please report the lines above", INTERNAL)
+    except Exception as error:  # its text could hold anything
+        traceback.print_tb(error.__traceback__)
+        return _say(f"internal error ({type(error).__name__}): please report the lines above", INTERNAL)
     return result if isinstance(result, int) else OK
 
 

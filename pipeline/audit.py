@@ -89,7 +89,8 @@ def audit(out: Path, source_root: Path | None = None, *, workers: int = 1) -> Au
             problems += [StoreProblem(job.recording, problem) for problem in found]
             n_compared += compared
     if source_root and n_compared < len(jobs):
-        notes.append(f"{len(jobs) - n_compared} stores have no source below the given folder and were not compared")
+        n_left = len(jobs) - n_compared
+        notes.append(f"{n_left} not compared: damaged, no source below the folder, or beyond the second reader")
     return AuditReport(len(jobs), n_compared, tuple(sorted(problems, key=str)), tuple(notes))
 
 

@@ -277,10 +277,19 @@ def stat_digest(path: Path) -> str:
     Differs whenever a file was added, removed, resized or written again; reads no contents.
     """
     digest = hashlib.sha256()
-    for file in _files(path):
-        stat = file.lstat()
-        digest.update(f"{file.relative_to(path).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    for name, stat in sorted(_stats(str(path), "")):
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def _stats(folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield relative path and status of every file; a planner asks for tens of thousands of stores."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _stats(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.stat(follow_symlinks=False)
 
 
 # --- names -------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_without_a_source_nothing_is_compared(out: Path, tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     report = audit(out, tmp_path / "empty")
     assert (report.n_compared, report.problems) == (0, ())
-    assert report.notes[-1].startswith("3 stores")
+    assert report.notes[-1].startswith("3 not compared")
 
 
 # --- against the source ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.channels import ChannelPlan
 from pipeline.derive.oximetry import Cleaned, clean_pulse_rate, clean_spo2
-from pipeline.derive.resample import resample_wave
+from pipeline.derive.resample import gap_margin_s, resample_wave
 from pipeline.derive.steps import hold_codes, hold_signal
 from pipeline.quality.counts import check_counts, runs
 from pipeline.read.night import Night
@@ -156,15 +156,20 @@ def _code(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _S
 
 
 def _status(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> NDArray[np.bool_]:
-    """Return where any of the channel's status signals says that the sample is bad."""
+    """Return where any of the channel's status signals says that the sample is bad.
+
+    A wave gets the margin of a gap on either side: its filter has smeared what the bad samples held.
+    """
     bad = np.zeros(n_sample, bool)
+    margin_s = gap_margin_s(plan.band) if plan.band else 0.0
     rate_hz = plan.spec.rate_class.rate_hz
     for index, codes in plan.masks:
         signal = night.signal(index)
         native_hz = float(signal.rate_hz)
         for i, segment in enumerate(signal.segments):
             for first, stop in runs(np.isin(np.rint(signal.physical(i)), list(codes))):
-                begin_s, end_s = (segment.start_s + k / native_hz - offset_s for k in (first, stop))
+                begin_s = segment.start_s + first / native_hz - offset_s - margin_s
+                end_s = segment.start_s + stop / native_hz - offset_s + margin_s
                 bad[_at_or_after(begin_s, rate_hz) : _at_or_after(end_s, rate_hz)] = True
     return bad
 

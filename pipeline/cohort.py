@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.discover import Source, discover
+from pipeline.discover import Source, discover, pseudonym
 from pipeline.read.subjects import load_subjects
 from schemas.manifest import CohortManifest
 
@@ -26,5 +26,7 @@ def find_recordings(manifest: CohortManifest, root: Path) -> tuple[Source, ...]:
     joined = []
     for source in discover(manifest, root):
         fields, findings = subjects.fields(source.published_subject, source.key.visit, manifest.site)
+        if fields.family is not None:
+            fields = replace(fields, family=pseudonym(manifest, "family", fields.family))
         joined.append(replace(source, subject=fields, findings=(*source.findings, *findings)))
     return tuple(joined)

@@ -21,8 +21,9 @@ from schemas.manifest import CohortManifest, Layout, Privacy
 from schemas.recording import RecordingKey, SubjectFields
 from schemas.vocabulary import StudyType
 
-__all__ = ["Source", "discover"]
+__all__ = ["Source", "discover", "pseudonym"]
 
+_SALT_CHARACTERS = 12  # a shorter one is found by trying
 _HASH_DIGITS = 16  # of a pseudonymous key: 64 bits, no collision to expect below a billion recordings
 
 
@@ -249,10 +250,11 @@ def _salt(privacy: Privacy) -> bytes | None:
     if privacy.keys == "as_published":
         return None
     salt = os.environ.get(privacy.salt_env, "")
-    if not salt:
+    if len(salt) < _SALT_CHARACTERS:
         raise ManifestInvalid(
-            "the manifest asks for pseudonymous keys and there is no salt",
-            saw=f"environment variable {privacy.salt_env} empty or not set",
+            "the manifest asks for pseudonymous keys and there is no salt, or a short one",
+            saw=f"{len(salt)} characters in environment variable {privacy.salt_env}",
+            expected=f"at least {_SALT_CHARACTERS}",
             why="Without it anybody could find the person by trying names.",
             do=f"Set {privacy.salt_env} to a long secret, the same in every run.",
         )
@@ -270,6 +272,18 @@ def _pseudonymous(source: Source, salt: bytes) -> Source:
     names = [f"signals-{i + 1}" for i in range(len(source.signals))]
     names += ["annotation"] if source.annotation else []
     return replace(source, key=key, names=tuple(names))
+
+
+def pseudonym(manifest: CohortManifest, kind: str, name: str) -> str:
+    """Return what outputs call a thing of the cohort: its name, or a keyed hash where the manifest asks for that.
+
+    Raises
+    ------
+    ManifestInvalid
+        When a salt is missing.
+    """
+    salt = _salt(manifest.privacy)
+    return name if salt is None else _pseudonym(salt, manifest.cohort, kind, name)
 
 
 def _pseudonym(salt: bytes, *parts: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ def in_process(*arguments: object, cwd: Path, **more: str) -> subprocess.Complet
     """Run one command in this process, which has the libraries loaded; its workers are processes all the same."""
     command = ["sleep2vec", *map(str, arguments)]
     out, err, code = io.StringIO(), io.StringIO(), 0
+    on_kill = signal.getsignal(signal.SIGTERM)
     with (
         contextlib.chdir(cwd),
         mock.patch.object(sys, "argv", command),
@@ -52,4 +54,6 @@ def in_process(*arguments: object, cwd: Path, **more: str) -> subprocess.Complet
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
+        finally:
+            signal.signal(signal.SIGTERM, on_kill)
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())

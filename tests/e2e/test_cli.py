@@ -60,7 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a download ``in`` of one sound and two broken recordings; commands run in it."""
     place = tmp_path_factory.mktemp("place")
     faults = ["missing_subject_row", "truncated", "blank_unit"]
-    synthesise(place / "in", recipe="synthetic", nights=0, hours=0.1, seed=3, faults=faults)
+    synthesise(place / "in", recipe="synthetic", nights=0, hours=0.05, seed=3, faults=faults)
     return place
 
 
@@ -180,6 +180,22 @@ def test_wrong_use_is_told_in_words(place: Path, command: str) -> None:
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert set(os.listdir(place)) == before
+
+
+def test_an_internal_error_is_code_1_and_keeps_its_text_to_itself(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Places and class are shown, because they help; what the exception says could be about a person."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("Jane Doe is not a number")
+
+    monkeypatch.setattr("pipeline.scan.find_recordings", fail)
+    done = in_process("scan", "synthetic", "--root", "in", cwd=place)
+    assert done.returncode == 1
+    assert done.stderr.endswith("sleep2vec: internal error (ValueError): please report the lines above\n")
+    assert "test_cli.py" in done.stderr
+    assert "Doe is" not in done.stderr.replace('raise ValueError("Jane Doe is not a number")', "")
 
 
 # --- Ctrl-C -------------------------------------------------------------------------------------------------

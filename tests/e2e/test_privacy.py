@@ -5,12 +5,15 @@ Every word ends in letters that nothing else has, so that it is found in any enc
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import edfio
 import numpy as np
@@ -376,3 +379,18 @@ def test_errors_still_say_which_recording(clinic: Clinic) -> None:
     assert len(failed) >= 15
     for row in failed:
         assert row["detail"].startswith(row["recording"])
+
+
+def test_a_folder_that_cannot_be_listed_is_not_named(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk refuses a folder that bears a person's name: the run ends with code 1 and without the name."""
+    listing = os.scandir
+
+    def refuse(path: Path) -> Any:
+        if tail("ward") in Path(path).name:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    done = in_process("scan", *CLINIC, cwd=clinic.here, SLEEP2VEC_SALT=SALT)
+    assert (done.returncode, places_in((done.stdout + done.stderr).encode())) == (1, set())
+    assert "cannot be listed" in done.stderr

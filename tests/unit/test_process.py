@@ -110,7 +110,9 @@ def test_status_signal_masks_its_seconds_and_a_margin(tmp_path: Path) -> None:
     expected = np.arange(np.ceil((40 - margin) * 128), np.ceil((43 + margin) * 128))
     np.testing.assert_array_equal(missing, expected)
     assert flag_of(ds, "eeg_c4_m1") == [0, QualityFlag.BAD_STATUS, 0, 0]
-    assert float(ds["usable_fraction"].sel(channel="eeg_c4_m1")[1]) == pytest.approx(1 - (3 + 2 * margin) / 30, abs=1e-3)
+    assert float(ds["usable_fraction"].sel(channel="eeg_c4_m1")[1]) == pytest.approx(
+        1 - (3 + 2 * margin) / 30, abs=1e-3
+    )
 
 
 def test_codes_are_mapped_and_unknown_ones_missing(tmp_path: Path) -> None:

@@ -76,25 +76,26 @@ def _mutants(seed: int, parameters: Parameters) -> Figures:
 
 
 def kills(progress: Progress, parameters: Parameters) -> Figures:
-    """Kill -9 of the command at moments drawn over its length."""
-    nights = {name: parameters[name] for name in ("cohort", "n_recording", "hours")}
-    found = progress.once("kills", lambda: _kills(nights, parameters["n_moment"], parameters["seed"]))
-    moments = found["moments"]
+    """Kill -9 of the command at moments drawn over its length, and when some of its stores were published."""
+    found = progress.once("kills", lambda: _kills(**parameters))
+    n_recording, moments = parameters["n_recording"], [*found["drawn"], *found["counted"]]
     return {
-        "undisturbed_s": found["undisturbed_s"],
-        "n_interrupted": sum(m["n_finished"] < found["n_recording"] for m in moments),
-        "n_with_some_finished": sum(0 < m["n_finished"] < found["n_recording"] for m in moments),
+        "n_interrupted": sum(m["n_finished"] < n_recording for m in found["drawn"]),
+        "n_with_some_finished": sum(0 < m["n_finished"] < n_recording for m in moments),
         "n_fault": sum(len(m["faults"]) for m in moments),
-        "moments": moments,
+        **found,
     }
 
 
-def _kills(nights: Parameters, n_moment: int, seed: int) -> Figures:
-    from tests.e2e import crash_campaign
+def _kills(*, n_moment: int, seed: int, after_stores: Sequence[int], **nights: Any) -> Figures:
+    from tests.e2e.crash_campaign import campaign, command_subject, kill_at
 
     with tempfile.TemporaryDirectory() as folder:
-        subject = crash_campaign.command_subject(Path(folder), **nights)
-        return asdict(crash_campaign.campaign(subject, n_moment=n_moment, seed=seed))
+        subject = command_subject(Path(folder), **nights)
+        found = campaign(subject, n_moment=n_moment, seed=seed)
+        counted = [kill_at(subject, n, whole_group=bool(i % 2)) for i, n in enumerate(after_stores)]
+    drawn, counted_rows = ([asdict(moment) for moment in moments] for moments in (found.moments, counted))
+    return {"undisturbed_s": found.undisturbed_s, "drawn": drawn, "counted": counted_rows}
 
 
 def round_trip(progress: Progress, parameters: Parameters) -> Figures:
@@ -235,9 +236,16 @@ CAMPAIGNS = {  # those that measure time come last
     ),
     "kills": Campaign(
         kills,
-        {"cohort": "mesa", "n_recording": 16, "hours": 4.0, "n_moment": 10, "seed": 10},
+        {
+            "cohort": "mesa",
+            "n_recording": 16,
+            "hours": 4.0,
+            "n_moment": 10,
+            "seed": 10,
+            "after_stores": [1, 5, 9, 13],
+        },
         (*_CONVERTING, "flows/**/*.py", "tests/e2e/crash_campaign.py"),
-        (Bar("n_fault", most=0), Bar("n_interrupted", least=7), Bar("n_with_some_finished", least=2)),
+        (Bar("n_fault", most=0), Bar("n_interrupted", least=7), Bar("n_with_some_finished", least=4)),
         "tests/e2e/test_crash.py::test_three_kills_leave_nothing_to_repair",
     ),
     "round-trip": Campaign(

@@ -1,7 +1,8 @@
 """The long campaigns and their evidence: ``python -m benchmarks.prove [NAME ...] [--fresh]``.
 
-Each writes docs/evidence/NAME.json. One whose evidence was made with the same code, parameters and versions is not
-run again; one that was killed goes on after its last finished step. The exit code is 1 where a bar is missed.
+Each writes docs/evidence/NAME.json; documents then quote the new figures. One whose evidence was made with the same
+code, parameters and versions is not run again; one that was killed goes on after its last finished step. The exit
+code is 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import campaign, evidence
+from benchmarks import campaign, evidence, quotes
 from benchmarks.evidence import Bar, Figures, Key, Progress
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
 
@@ -333,6 +334,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"no campaign {', '.join(sorted(unknown))}; choose from {', '.join(CAMPAIGNS)}")
     chosen = args.names or list(CAMPAIGNS)
     held = [_show(prove(name, CAMPAIGNS[name], fresh=args.fresh)) for name in chosen]
+    for path in quotes.renew():
+        print(f"{path} quotes new figures: read it again")
     sys.exit(0 if all(held) else 1)
 
 

@@ -1,0 +1,163 @@
+"""One respiratory sensor over a night: where it was lost, which epochs breathe, how large its breaths are.
+
+Amplitudes are arbitrary, so everything is judged against the night's own. A sensor counts as one of respiration
+only where its epochs have a rhythm: noise, drift and a line that nobody wears have none, whatever their size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, maximum_filter1d
+
+from schemas.kinds import RateClass
+from schemas.vocabulary import EPOCH_S
+
+__all__ = ["BAND_HZ", "FREQUENCY_HZ", "RATE_HZ", "Effort", "EffortInput", "judge", "long_runs"]
+
+RATE_HZ = RateClass.SLOW.rate_hz
+_N = RateClass.SLOW.n_per_epoch
+FREQUENCY_HZ: NDArray[np.float64] = np.fft.rfftfreq(_N, 1 / RATE_HZ)  # a thirtieth of a hertz apart
+BAND_HZ = (0.1, 0.7)  # 6 to 42 breaths a minute, what sleeping adults and children do
+_BAND = np.flatnonzero((BAND_HZ[0] - 0.01 < FREQUENCY_HZ) & (BAND_HZ[1] + 0.01 > FREQUENCY_HZ))
+_SHAPE = slice(1, int(np.searchsorted(FREQUENCY_HZ, 1.5)))  # the band and its harmonics
+_WINDOW = np.hanning(_N + 1)[:_N].astype(np.float32)
+_TO_RMS = float(np.sqrt(2.0 / (_N * np.square(_WINDOW).sum())))
+REGULAR = 0.5  # share of power within 1/30 Hz of the peak; white noise has 0.2, quiet breathing 0.7 to 0.95
+_LEAST_REGULAR = 0.15  # of the epochs that are there; wake, REM and apnea are irregular, a whole night is not
+_MARGIN_S = 5.0  # a quarter of a period of 0.05 Hz: beyond, the high-pass has forgotten where the line rested
+_DEAD_S = 180.0  # nobody stops breathing for so long
+_DEAD_SHARE = 0.05  # of the night's amplitude
+
+
+@dataclass(frozen=True)
+class EffortInput:
+    """A respiratory channel as harmonised.
+
+    Parameters
+    ----------
+    channel : str
+        ``thor``, ``abdo``, ``nasal_pressure`` or ``airflow``.
+    value : ndarray, shape (n,), float32, arbitrary unit
+        At 4 Hz from the grid's origin, whole epochs, high-passed; NaN where missing.
+    flat : ndarray, shape (n,), bool
+        The sensor rested on one count.
+    """
+
+    channel: str
+    value: NDArray[np.float32]
+    flat: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a channel tells of breathing.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n,), float32
+        As given, NaN also where the sensor was lost.
+    spectrum : ndarray, shape (n_epoch, n_bin), complex64
+        Of every epoch at `FREQUENCY_HZ`, 0 outside the breathing band; a sine has the absolute sum of its root mean
+        square.
+    rms : ndarray, shape (n_epoch,), float32
+        Root mean square in the breathing band; NaN where samples are missing.
+    regular : ndarray, shape (n_epoch,), float32
+        Share of the epoch's power at its breathing rate; 0 where samples are missing or no rate stands out.
+    amplitude : float
+        The night's: median ``rms`` of the regular epochs; 0 where the channel does not breathe.
+    """
+
+    channel: str
+    value: NDArray[np.float32]
+    spectrum: NDArray[np.complex64]
+    rms: NDArray[np.float32]
+    regular: NDArray[np.float32]
+    amplitude: float
+
+    @property
+    def breathes(self) -> bool:
+        """Whether this is a channel of respiration at all."""
+        return self.amplitude > 0
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Where the sensor was working; shape (n,)."""
+        return np.isfinite(self.value)
+
+
+def judge(given: EffortInput) -> Effort:
+    """Mask where a sensor was lost and measure its epochs.
+
+    Lost is: missing, resting on one count, or without five hundredths of the night's amplitude for three minutes; and
+    five seconds on either side, where the filters still remember.
+    """
+    value = given.value.copy()
+    value[_lost(given)] = np.nan
+    effort = _measure(given.channel, value)
+    quiet = effort.rms < _DEAD_SHARE * effort.amplitude
+    dead = long_runs(quiet, int(_DEAD_S / EPOCH_S))
+    if not dead.any():
+        return effort
+    value[_widen(np.repeat(dead, _N))] = np.nan
+    return _measure(given.channel, value)
+
+
+def long_runs(mask: NDArray[np.bool_], n_least: int) -> NDArray[np.bool_]:
+    """Keep the runs of True that have at least ``n_least`` elements."""
+    kept = np.zeros_like(mask)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    for first, stop in zip(edges[::2], edges[1::2], strict=True):
+        kept[first:stop] = stop - first >= n_least
+    return kept
+
+
+def _lost(given: EffortInput) -> NDArray[np.bool_]:
+    """Return where nothing was measured; whole flat epochs are prolonged to where the line comes alive."""
+    missing = ~np.isfinite(given.value)
+    if not given.flat.any():
+        return missing
+    bend = np.zeros(given.value.size, np.float32)
+    bend[1:-1] = np.abs(np.diff(given.value, n=2))
+    bend[~np.isfinite(bend)] = 0
+    liveliness = maximum_filter1d(bend, 2 * RATE_HZ + 1)
+    working = liveliness[~given.flat]
+    still = liveliness < 0.2 * (np.median(working) if working.size else 0)
+    flat = given.flat | (_widen(given.flat, float(EPOCH_S)) & still)
+    return missing | _widen(flat)
+
+
+def _widen(mask: NDArray[np.bool_], margin_s: float = _MARGIN_S) -> NDArray[np.bool_]:
+    return np.asarray(binary_dilation(mask, iterations=round(margin_s * RATE_HZ)))
+
+
+def _measure(channel: str, value: NDArray[np.float32]) -> Effort:
+    rows = value.reshape(-1, _N)
+    whole = np.isfinite(rows).all(axis=1)
+    rows = np.where(whole[:, None], rows, np.float32(0))
+    spectrum = scipy.fft.rfft((rows - rows.mean(axis=1, keepdims=True)) * _WINDOW, axis=1) * np.float32(_TO_RMS)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    regular = _regularity(power)
+    spectrum[:, : _BAND[0]] = 0
+    spectrum[:, _BAND[-1] + 1 :] = 0
+    rms = np.sqrt(power[:, _BAND].sum(axis=1))
+    rms[~whole] = np.nan
+    rhythm = regular >= REGULAR
+    breathes = rhythm.any() and rhythm.sum() >= _LEAST_REGULAR * whole.sum()
+    amplitude = float(np.median(rms[rhythm])) if breathes else 0.0
+    return Effort(channel, value, spectrum, rms, regular, amplitude)
+
+
+def _regularity(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of power around the largest maximum of the band that is higher than its neighbours."""
+    inner = power[:, _BAND]
+    is_peak = (inner >= power[:, _BAND - 1]) & (inner >= power[:, _BAND + 1])
+    peak = _BAND[0] + np.argmax(np.where(is_peak, inner, -1), axis=1)
+    row = np.arange(power.shape[0])
+    around = power[row, peak - 1] + power[row, peak] + power[row, peak + 1]
+    total = power[:, _SHAPE].sum(axis=1)
+    share = np.where(is_peak.any(axis=1) & (total > 0), around / np.where(total > 0, total, 1), 0)
+    return np.asarray(share, np.float32)

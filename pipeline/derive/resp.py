@@ -1,0 +1,348 @@
+"""Respiration of a night: the belts together, else nasal pressure, else thermal airflow.
+
+A belt has one weight and one sign for the whole night, from quiet breathing: equal shares of the two belts, so that
+rib cage and abdomen add up to the volume breathed, and cancel where they work against each other. The result has one
+scale for the night. Hypopneas, positions and slipped belts therefore keep their sizes; nothing is levelled out.
+Definition, measurements and limits: docs/adr/0008-resp.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pipeline.derive.effort import FREQUENCY_HZ, REGULAR, Effort, EffortInput, judge
+from pipeline.quality.counts import runs
+from pipeline.write.pack import night_factor
+from schemas.findings import Finding, finding
+from schemas.vocabulary import EPOCH_S
+
+__all__ = ["BELTS", "FLOWS", "EffortInput", "GainStep", "Resp", "derive_resp"]
+
+Floats = NDArray[np.float32]
+BELTS = ("thor", "abdo")
+FLOWS = (
+    "nasal_pressure",
+    "airflow",
+)  # in order of preference: the cannula follows flow, the thermistor lags behind
+_LEAST_COVERAGE = 0.5  # of the night; a source that has less leaves the night to the next one that has more
+_LEAST_CORRELATION = 0.3  # between belts in quiet breathing; with less, neither sign is the right one
+_LEAST_QUIET = 6  # epochs, three minutes of quiet breathing
+_LEAST_COHERENCE = 0.5  # of an epoch's belts, for its phase to mean anything
+_LEAST_ASYMMETRY = 0.05  # polarity is unknown below
+_STANDARD_ERRORS = 3.0  # and unknown where the night's epochs disagree
+_STEP_WINDOW_S = 600.0  # longer than most runs of events; what returns within is breathing, not gain
+_STEP_RATIO = 1.5
+
+
+@dataclass(frozen=True)
+class GainStep:
+    """A lasting change of a channel's amplitude: the belt slipped, or the person turned. It is not corrected.
+
+    Parameters
+    ----------
+    time_s : float
+        From the grid's origin, to within half a minute.
+    ratio : float
+        Amplitude in the ten minutes after over that in the ten before.
+    """
+
+    channel: str
+    time_s: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Resp:
+    """Respiration at 4 Hz.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n,), float32
+        In units of half the range from the 5th to the 95th percentile of the night. NaN where the sensors were lost,
+        and nowhere else: in apnea the value is small.
+    source : str
+        ``belts``, ``thor``, ``abdo``: proportional to lung volume; ``nasal_pressure``, ``airflow``: to flow.
+    weights : mapping of str to float
+        What multiplies each channel; the value is the sum.
+    weights_alone : mapping of str to float
+        What multiplies the one belt that is there where the other is lost.
+    paradox : ndarray, shape (n,), float32, or None
+        The belts' difference with the same weights: large where they move against each other. NaN where one of
+        them is lost.
+    polarity : str
+        ``inspiration_up``, or ``unknown``.
+    evidence : mapping of str to float
+        What the decisions rest on; see docs/adr/0008-resp.md.
+    gain_steps : tuple of GainStep
+        Of every channel in use.
+    phase_deg : ndarray, shape (n_epoch,), float32, degrees
+        Phase of the rib cage ahead of the abdomen, -180 to 180; NaN where undefined.
+    """
+
+    value: Floats
+    source: str
+    weights: Mapping[str, float]
+    weights_alone: Mapping[str, float]
+    paradox: Floats | None
+    polarity: str
+    evidence: Mapping[str, float]
+    gain_steps: tuple[GainStep, ...]
+    phase_deg: Floats
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether the value follows flow rather than volume."""
+        return self.source in FLOWS
+
+
+def derive_resp(inputs: Sequence[EffortInput]) -> Resp | None:
+    """Derive respiration from the sensors of a night.
+
+    Parameters
+    ----------
+    inputs : sequence of EffortInput
+        Any of ``thor``, ``abdo``, ``nasal_pressure`` and ``airflow``, all of one length.
+
+    Returns
+    -------
+    Resp or None
+        None where no sensor breathes.
+
+    Notes
+    -----
+    One chest, and belts whose wiring does not change within the night.
+
+    Source
+    ------
+    Konno & Mead 1967 (doi:10.1152/jappl.1967.22.3.407), rib cage and abdomen as the two moving parts of the chest
+    wall; AASM Manual v3, sensors of respiration and their order.
+    """
+    efforts = {given.channel: judge(given) for given in inputs}
+    breathing = {name: effort for name, effort in efforts.items() if effort.breathes}
+    findings = [
+        finding("PSG-S020", "no rhythm of breathing in it", channel=name)
+        for name in efforts
+        if name not in breathing
+    ]
+    sources = [combined] if (combined := _combine(breathing, findings)) else []
+    sources += [_alone(breathing[name]) for name in FLOWS if name in breathing]
+    if not sources:
+        return None
+    return _finish(_choose(sources), breathing, findings)
+
+
+@dataclass(frozen=True)
+class _Mix:
+    """Channels put together, before sign and scale are decided."""
+
+    source: str
+    value: Floats
+    spectrum: NDArray[np.complex64]
+    quiet: NDArray[np.bool_]
+    weights: Mapping[str, float]
+    weights_alone: Mapping[str, float]
+    evidence: Mapping[str, float]
+    paradox: Floats | None = None
+
+    @property
+    def coverage(self) -> float:
+        """Share of the night that it covers."""
+        return float(np.isfinite(self.value).mean())
+
+
+def _choose(sources: Sequence[_Mix]) -> _Mix:
+    """Take the first source that has half the night, else the one that has most."""
+    enough = [mix for mix in sources if mix.coverage >= _LEAST_COVERAGE]
+    return enough[0] if enough else max(sources, key=lambda mix: mix.coverage)
+
+
+def _alone(effort: Effort) -> _Mix:
+    weight = 1 / effort.amplitude
+    value = np.asarray(effort.value * np.float32(weight))
+    quiet = effort.regular >= REGULAR
+    return _Mix(
+        effort.channel, value, effort.spectrum * np.float32(weight), quiet, {effort.channel: weight}, {}, {}
+    )
+
+
+def _combine(breathing: Mapping[str, Effort], findings: list[Finding]) -> _Mix | None:
+    """Add the belts up, or take the one that can be used."""
+    belts = [breathing[name] for name in BELTS if name in breathing]
+    if len(belts) < 2:
+        return _alone(belts[0]) if belts else None
+    thor, abdo = belts
+    quiet = _quiet(thor, abdo)
+    correlation = _correlation(thor.spectrum[quiet], abdo.spectrum[quiet]) if quiet.any() else np.zeros(0)
+    typical = float(np.median(correlation)) if correlation.size >= _LEAST_QUIET else 0.0
+    if abs(typical) < _LEAST_CORRELATION:
+        findings.append(finding("PSG-S021", f"correlation {typical:.2f} in {correlation.size} quiet epochs"))
+        return _alone(max(belts, key=lambda belt: float(belt.regular.sum())))
+    return _sum_of(thor, abdo, quiet, typical)
+
+
+def _sum_of(thor: Effort, abdo: Effort, quiet: NDArray[np.bool_], correlation: float) -> _Mix:
+    half = 0.5 / thor.amplitude, np.sign(correlation) * 0.5 / abdo.amplitude
+    spectrum = np.asarray(thor.spectrum * np.float32(half[0]) + abdo.spectrum * np.float32(half[1]))
+    together = float(np.median(_rms(spectrum[quiet])))  # less than 1 where one belt lags behind the other
+    only = 2 * half[0] * together, 2 * half[1] * together
+    both = thor.present & abdo.present
+    value = np.where(both, np.float32(half[0]) * thor.value + np.float32(half[1]) * abdo.value, np.float32(np.nan))
+    for belt, other, weight in ((thor, abdo, only[0]), (abdo, thor, only[1])):
+        here = belt.present & ~other.present
+        value[here] = belt.value[here] * np.float32(weight)
+    return _Mix(
+        "belts",
+        value,
+        spectrum,
+        quiet,
+        {"thor": half[0], "abdo": half[1]},
+        {"thor": only[0], "abdo": only[1]},
+        {"belt_correlation": correlation, "n_quiet_epoch": float(quiet.sum())},
+        np.asarray(np.float32(half[0]) * thor.value - np.float32(half[1]) * abdo.value),
+    )
+
+
+def _quiet(thor: Effort, abdo: Effort) -> NDArray[np.bool_]:
+    """Return the more regular half of the epochs in which both belts breathe: events are hardly among them."""
+    regular = np.minimum(thor.regular, abdo.regular)
+    rhythm = regular >= REGULAR
+    return rhythm & (regular >= np.median(regular[rhythm])) if rhythm.any() else rhythm
+
+
+def _correlation(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> Floats:
+    return np.asarray(np.sum(a * b.conj(), axis=1).real / (_rms(a) * _rms(b)))
+
+
+def _rms(spectrum: NDArray[np.complex64]) -> Floats:
+    return np.asarray(np.sqrt(np.sum(np.square(spectrum.real) + np.square(spectrum.imag), axis=1)))
+
+
+def _finish(mix: _Mix, breathing: Mapping[str, Effort], findings: list[Finding]) -> Resp:
+    used = [breathing[name] for name in mix.weights]
+    evidence, score = _polarity(mix, breathing)
+    sign = -1.0 if score < 0 else 1.0
+    factor = sign / night_factor(mix.value)
+    steps = tuple(step for effort in used for step in _gain_steps(effort))
+    findings += [_step_finding(step) for step in steps] + _lost_findings(used)
+    if not score:
+        findings.append(finding("PSG-S023", "inspiration may be up or down", channel=mix.source))
+    return Resp(
+        value=mix.value * np.float32(factor),
+        source=mix.source,
+        weights={name: weight * factor for name, weight in mix.weights.items()},
+        weights_alone={name: weight * factor for name, weight in mix.weights_alone.items()},
+        paradox=None if mix.paradox is None else mix.paradox * np.float32(factor),
+        polarity="inspiration_up" if score else "unknown",
+        evidence={**mix.evidence, **evidence},
+        gain_steps=steps,
+        phase_deg=_phase(breathing, mix),
+        findings=tuple(findings),
+    )
+
+
+def _polarity(mix: _Mix, breathing: Mapping[str, Effort]) -> tuple[dict[str, float], float]:
+    """Return what speaks for inspiration being up (above 0) or down, and the verdict: 0 for not known.
+
+    Asymmetry of volume: the time it falls less the time it rises, plus its skewness (rest is at the end of expiration).
+    Asymmetry of flow: the time below zero less the time above. Inspiration is the shorter part of a breath, 0.42
+    of it in healthy adults. A flow that is not the source counts by its correlation with the source's flow.
+
+    Source
+    ------
+    Tobin et al. 1983 (doi:10.1378/chest.84.2.202), fraction of inspiration in healthy adults.
+    """
+    own = _asymmetry(mix.value, mix.quiet, is_flow=mix.source in FLOWS)
+    evidence, votes = {"asymmetry": _median(own)}, own
+    flow = mix.spectrum if mix.source in FLOWS else mix.spectrum * (2j * np.pi * FREQUENCY_HZ).astype(np.complex64)
+    for name in FLOWS:
+        if name == mix.source or name not in breathing:
+            continue
+        other = breathing[name]
+        quiet = mix.quiet & (other.regular >= REGULAR)
+        if quiet.sum() < _LEAST_QUIET:
+            continue
+        agreement = _median(_correlation(flow[quiet], other.spectrum[quiet]))
+        asymmetry = _asymmetry(other.value, quiet, is_flow=True)
+        evidence |= {f"{name}_agreement": agreement, f"{name}_asymmetry": _median(asymmetry)}
+        votes = np.concatenate([votes, agreement * asymmetry])
+    return evidence, _verdict(votes)
+
+
+def _verdict(votes: Floats) -> float:
+    if votes.size < _LEAST_QUIET:
+        return 0.0
+    middle = _median(votes)
+    spread = 1.4826 * _median(np.abs(votes - np.float32(middle)))
+    error = 1.2533 * spread / np.sqrt(votes.size)
+    return middle if abs(middle) >= max(_LEAST_ASYMMETRY, _STANDARD_ERRORS * error) else 0.0
+
+
+def _asymmetry(value: Floats, epochs: NDArray[np.bool_], *, is_flow: bool) -> Floats:
+    """Return the asymmetry of every one of some epochs; it changes its sign with the wave."""
+    wave = value.reshape(epochs.size, -1)[epochs]
+    wave = wave[np.isfinite(wave).all(axis=1)]
+    wave = wave - wave.mean(axis=1, keepdims=True)
+    smooth = (wave[:, :-2] + 2 * wave[:, 1:-1] + wave[:, 2:]) / 4
+    flow = smooth if is_flow else np.diff(smooth, axis=1)
+    still = 0.1 * np.sqrt(np.mean(flow * flow, axis=1, keepdims=True))
+    shorter = np.mean(flow < -still, axis=1) - np.mean(flow > still, axis=1)
+    if is_flow:
+        return np.asarray(shorter, np.float32)
+    cubed = np.mean(smooth**3, axis=1) / np.mean(smooth * smooth, axis=1) ** 1.5
+    return np.asarray(shorter + cubed, np.float32)
+
+
+def _median(value: Floats) -> float:
+    return float(np.median(value)) if value.size else 0.0
+
+
+def _phase(breathing: Mapping[str, Effort], mix: _Mix) -> Floats:
+    """Return by how much the rib cage leads the abdomen in every epoch, wiring corrected."""
+    n_epoch = mix.spectrum.shape[0]
+    if mix.source != "belts":
+        return np.full(n_epoch, np.nan, np.float32)
+    thor, abdo = (breathing[name] for name in BELTS)
+    cross = np.sum(thor.spectrum * abdo.spectrum.conj(), axis=1) * np.float32(np.sign(mix.weights["abdo"]))
+    size = _rms(thor.spectrum) * _rms(abdo.spectrum)
+    clear = np.abs(cross) > _LEAST_COHERENCE * size
+    return np.where(clear, np.degrees(np.angle(cross)), np.nan).astype(np.float32)
+
+
+def _gain_steps(effort: Effort) -> tuple[GainStep, ...]:
+    """Return where the median amplitude of ten minutes differs from that of the ten before, at its sharpest."""
+    n = int(_STEP_WINDOW_S / EPOCH_S)
+    known = np.flatnonzero(effort.rms > 0)
+    if known.size < 2 * n:
+        return ()
+    level = np.median(sliding_window_view(np.log(effort.rms[known]), n), axis=1)
+    change = level[n:] - level[:-n]  # change[i] is at known[i + n]
+    steps = []
+    for first, stop in runs(np.abs(change) > np.log(_STEP_RATIO)):
+        at = first + int(np.argmax(np.abs(change[first:stop])))
+        steps.append(GainStep(effort.channel, float(known[at + n] * EPOCH_S), float(np.exp(change[at]))))
+    return tuple(steps)
+
+
+def _step_finding(step: GainStep) -> Finding:
+    epoch = int(step.time_s // EPOCH_S)
+    return finding(
+        "PSG-S022", f"amplitude times {step.ratio:.2f}", channel=step.channel, epochs=((epoch, epoch + 1),)
+    )
+
+
+def _lost_findings(used: Sequence[Effort]) -> list[Finding]:
+    """Say where one of two belts goes on alone."""
+    found = []
+    for effort, other in ((used[0], used[-1]), (used[-1], used[0])):
+        gone = (~effort.present & other.present).reshape(effort.rms.size, -1).any(axis=1)
+        if gone.any():
+            share = float(gone.mean())
+            message = f"lost in {share:.1%} of the epochs, the other belt goes on alone"
+            found.append(finding("PSG-S024", message, channel=effort.channel, epochs=runs(gone)))
+    return found

@@ -139,7 +139,7 @@ def write(
     folder: Path, name: str, key: Key, progress: Progress, figures: Figures, bars: Sequence[Bar]
 ) -> dict[str, Any]:
     """Write and return a campaign's evidence."""
-    here = machine(())
+    here, figures = machine(()), _shortened(figures)
     evidence = {
         "name": name,
         "command": f"python -m benchmarks.prove {name}",
@@ -147,8 +147,8 @@ def write(
         "took_s": round(progress.took_s, 1),
         **asdict(key),
         "machine": {"cpu": here["cpu"], "n_cpu": int(here["cores"])},
-        "figures": _shortened(figures),
-        "bars": _shortened([bar.judge(figures) for bar in bars]),
+        "figures": figures,
+        "bars": [bar.judge(figures) for bar in bars],
     }
     _write_json(folder / f"{name}.json", {field: evidence[field] for field in FIELDS})
     return evidence

@@ -57,12 +57,10 @@ def test_conversion_is_summed_up() -> None:
     night = {
         "figures": {"ours": {"cpu_s": ours, "store_mb": 3.0}, "a peer": {"cpu_s": peer, "store_mb": 4.0}},
         "agreement": {"a peer": {"ecg": {"correlation": 0.99}, "thor": {"correlation": 0.98}}},
-        "bars": [{"holds": True}, {"holds": False}],
     }
     progress = Progress(Path("none"), Key("", {}, {}))
     progress.once = lambda name, work: {"shhs": night}  # type: ignore[method-assign]
     found = prove.conversion(progress, {})
-    assert found["n_missed"] == 1
     assert found["shhs"]["ratios"] == {"a_peer": {"cpu_s": 0.5}}
     assert found["shhs"]["programs"]["ours"] == {"cpu_s": {"median": 2, "least": 1, "most": 6}, "store_mb": 3}
     assert found["shhs"]["lowest_correlation"] == {"a_peer": 0.98}

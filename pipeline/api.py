@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pipeline.write.documents import document_digest, self_digest
 from schemas.errors import ChannelError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.kinds import RateClass
 from schemas.store import ARRAY_FILE, SPEC, SPEC_VERSION
@@ -42,15 +43,17 @@ def open_recording(path: str | Path) -> xr.Dataset:
     StoreIncomplete
         When the store, or a file that it lists, is not there.
     StoreCorrupt
-        When the root document cannot be parsed.
+        When the root document cannot be parsed or has been altered.
     SpecTooNew
         When a later version of the specification wrote it.
     SpecViolation
         When it is not a recording store.
     """
     path = Path(path)
-    attributes = _root_attributes(path)
+    root = _root(path)
+    attributes = root["attributes"]
     _check_version(attributes, path)
+    _check_documents(root, path)
     _check_files(attributes["files"], path)
     raw = xr.open_zarr(path, chunks=None, decode_cf=False)
     for variable in raw.variables.values():
@@ -59,18 +62,19 @@ def open_recording(path: str | Path) -> xr.Dataset:
     return xr.decode_cf(raw)
 
 
-def _root_attributes(path: Path) -> dict[str, Any]:
+def _root(path: Path) -> dict[str, Any]:
     try:
-        attributes = json.loads((path / ARRAY_FILE).read_bytes())["attributes"]
+        root: dict[str, Any] = json.loads((path / ARRAY_FILE).read_bytes())
+        sound = isinstance(root["attributes"], dict)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise StoreIncomplete(
             "no recording store here", where=path.name, saw="no root document", do=_REWRITE
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StoreCorrupt("the root document cannot be parsed", where=path.name, do=_REWRITE) from error
-    if not isinstance(attributes, dict):
+    if not sound:
         raise StoreCorrupt("the root document cannot be parsed", where=path.name, do=_REWRITE)
-    return attributes
+    return root
 
 
 def _check_version(attributes: dict[str, Any], path: Path) -> None:
@@ -86,6 +90,25 @@ def _check_version(attributes: dict[str, Any], path: Path) -> None:
             saw=f"specification {version}",
             expected=f"at most {SPEC_VERSION}",
             do="Update sleep2vec to read it.",
+        )
+
+
+def _check_documents(root: dict[str, Any], path: Path) -> None:
+    """Refuse a root in which a byte has changed: Zarr has no checksum of its documents, so it holds its own."""
+    attributes, files = root["attributes"], root["attributes"]["files"]
+    try:
+        arrays = root["consolidated_metadata"]["metadata"].items()
+        sound = attributes["self_digest"] == self_digest(attributes) and all(
+            files[f"{name}/{ARRAY_FILE}"] == document_digest(document) for name, document in arrays
+        )
+    except (KeyError, TypeError, AttributeError, ValueError):
+        sound = False
+    if not sound:
+        raise StoreCorrupt(
+            "the root document is not what was written",
+            where=path.name,
+            why="Scales and meanings of all arrays are in it.",
+            do=_REWRITE,
         )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.write.chunks import chunk_files, lost_chunks, read_array
+from pipeline.write.documents import self_digest
 from pipeline.write.rules import Wrong, document_rules, has_type, sizes_of, value_rules
 from schemas.errors import PsgError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.findings import Severity
@@ -119,6 +120,10 @@ def _read_root(path: Path, expected_digest: str | None) -> dict[str, Any]:
 
 def _verify(path: Path, root: dict[str, Any], contents: dict[str, Path]) -> list[Problem]:
     problems = list(_check_files(root["attributes"]["files"], contents))
+    if root["attributes"].get("self_digest") != self_digest(root["attributes"]):
+        problems.append(
+            Problem("V2", "", ARRAY_FILE, "the root's attributes are not what was written", "store_corrupt")
+        )
     documents = _documents(path, root, problems)
     problems += _check_documents(documents, root)
     bad = {problem.array for problem in problems}

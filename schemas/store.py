@@ -162,6 +162,7 @@ ROOT_ATTRIBUTES: Mapping[str, tuple[type, ...]] = MappingProxyType(
         "processing": (dict, list),
         "fingerprint": (str,),
         "files": (dict,),
+        "self_digest": (str,),
     }
 )
 

@@ -32,7 +32,7 @@ class CountCheck:
 
 
 def check_counts(signal: Signal, *, offset_s: float, n_epoch: int) -> CountCheck:
-    """Look at every record's smallest and largest count, once.
+    """Look at a signal's integers, once.
 
     Parameters
     ----------
@@ -43,10 +43,11 @@ def check_counts(signal: Signal, *, offset_s: float, n_epoch: int) -> CountCheck
     n_outside = 0
     declared = sorted((signal.digital_min, signal.digital_max))
     for segment in signal.segments:
-        low, high = segment.digital.min(axis=1), segment.digital.max(axis=1)
-        n_outside += int(np.count_nonzero((low < declared[0]) | (high > declared[1])))
-        record_s = segment.digital.shape[1] / float(signal.rate_hz)
-        first, stop = _constant_runs(low, high)
+        digital = segment.digital
+        if digital.min() < declared[0] or digital.max() > declared[1]:
+            n_outside += int(((digital < declared[0]) | (digital > declared[1])).any(axis=1).sum())
+        record_s = digital.shape[1] / float(signal.rate_hz)
+        first, stop = _constant_runs(digital)
         begin = np.ceil((segment.start_s + first * record_s - offset_s) / EPOCH_S - _SLACK).astype(int)
         end = np.floor((segment.start_s + stop * record_s - offset_s) / EPOCH_S + _SLACK).astype(int)
         begin, end = np.clip(begin, 0, n_epoch), np.clip(end, 0, n_epoch)
@@ -61,12 +62,16 @@ def runs(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
-def _constant_runs(
-    low: NDArray[np.generic], high: NDArray[np.generic]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First record and end of every run of records that hold one and the same count."""
-    constant = low == high
-    goes_on = constant[1:] & constant[:-1] & (low[1:] == low[:-1])
-    first = np.flatnonzero(constant & ~np.concatenate(([False], goes_on)))
+def _constant_runs(digital: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First record and end of every run of records that hold one and the same count.
+
+    Only records whose first, middle and last counts agree are read whole.
+    """
+    first = digital[:, 0]
+    constant = (first == digital[:, -1]) & (first == digital[:, digital.shape[1] // 2])
+    suspects = np.flatnonzero(constant)
+    constant[suspects] = (digital[suspects] == first[suspects, None]).all(axis=1)
+    goes_on = constant[1:] & constant[:-1] & (first[1:] == first[:-1])
+    begin = np.flatnonzero(constant & ~np.concatenate(([False], goes_on)))
     last = np.flatnonzero(constant & ~np.concatenate((goes_on, [False])))
-    return first, last + 1
+    return begin, last + 1

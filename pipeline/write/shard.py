@@ -8,23 +8,18 @@ Source: Zarr v3 specification, sharding codec 1.0; Blosc and CRC-32C codecs 1.0.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import google_crc32c
 import numpy as np
 from numcodecs import blosc
+from numcodecs.vlen import VLenUTF8
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
-__all__ = ["compressors", "shard"]
+__all__ = ["LEVEL", "NAME", "plain_chunk", "shard"]
 
-_NAME: Literal["zstd"] = "zstd"
-_LEVEL = 1  # with bit shuffle: docs/adr/0002-store-layout.md
-
-
-def compressors(item_size: int) -> list[BloscCodec | Crc32cCodec]:
-    """Return the codecs of an inner chunk as Zarr's metadata names them."""
-    return [BloscCodec(cname=_NAME, clevel=_LEVEL, shuffle="bitshuffle", typesize=item_size), Crc32cCodec()]
+NAME = "zstd"
+LEVEL = 1  # with bit shuffle: docs/adr/0002-store-layout.md
 
 
 def shard(data: NDArray[Any], chunk: int, fill: int) -> bytes:
@@ -44,10 +39,19 @@ def shard(data: NDArray[Any], chunk: int, fill: int) -> bytes:
     return b"".join([*chunks, index, _checksum(index)])
 
 
+def plain_chunk(data: NDArray[Any], data_type: str) -> bytes:
+    """Return the one chunk of a small array: its values, little-endian or as UTF-8, and their checksum."""
+    if data_type == "string":
+        body = bytes(VLenUTF8().encode(data.astype(object)))
+    else:
+        body = np.ascontiguousarray(data, np.dtype(data_type).newbyteorder("<")).tobytes()
+    return body + _checksum(body)
+
+
 def _chunk(block: NDArray[Any], chunk: int, fill: int) -> bytes:
     if len(block) < chunk:
         block = np.pad(block, ((0, chunk - len(block)), (0, 0)), constant_values=fill)
-    body: bytes = blosc.compress(block, _NAME.encode(), _LEVEL, blosc.BITSHUFFLE, 0, block.itemsize)
+    body: bytes = blosc.compress(block, NAME.encode(), LEVEL, blosc.BITSHUFFLE, 0, block.itemsize)
     return body + _checksum(body)
 
 

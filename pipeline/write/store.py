@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import uuid
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +21,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec
 
+from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.pack import Packed, night_factor, pack, runs
-from pipeline.write.shard import compressors, shard
+from pipeline.write.shard import plain_chunk, shard
 from schemas.errors import OutputBusy, SpecViolation, StorageError
 from schemas.findings import Finding, finding
 from schemas.kinds import Shape
@@ -95,18 +92,20 @@ def write_store(ds: xr.Dataset, path: Path) -> StoreSummary:
     _check_names(ds)
     with _disk():
         _make_folder(path)
+        files = _Files(path)
         found = [Finding.from_json(row) for row in ds.attrs.get("findings", ())]
         quality = ds["quality"].values.astype(np.uint16)
         for index, channel in enumerate(map(str, ds["channel"].values)):
-            packed = _write_channel(ds[channel], path / channel)
+            packed = _write_channel(ds[channel], files)
             if packed is not None and packed.n_saturated.any():
                 quality[packed.n_saturated > 0, index] |= np.uint16(QualityFlag.SATURATED)
                 found.append(_saturation(channel, packed))
         for name, spec in ARRAYS.items():
-            array = ds[name].copy(data=quality) if name == "quality" else ds[name]
-            _write_fixed(array, spec, path / name)
-        _write_root(ds.attrs | {"findings": [f.to_json() for f in found]}, path)
-        return _summary(path, int(ds.sizes["epoch"]), tuple(found))
+            _write_fixed(ds[name].copy(data=quality) if name == "quality" else ds[name], spec, files)
+        root_digest = files.write_root(ds.attrs | {"findings": [f.to_json() for f in found]})
+        return StoreSummary(
+            root_digest, stat_digest(path), files.n_file, files.n_byte, int(ds.sizes["epoch"]), tuple(found)
+        )
 
 
 def _check_names(ds: xr.Dataset) -> None:
@@ -143,7 +142,7 @@ def _disk() -> Iterator[None]:
 # --- arrays ------------------------------------------------------------------------------------------------
 
 
-def _write_channel(array: xr.DataArray, folder: Path) -> Packed | None:
+def _write_channel(array: xr.DataArray, files: _Files) -> Packed | None:
     name = str(array.name)
     spec, kind = channel_array(name), channel_kind(name)
     _check_dims(array, spec, kind.rate_class.n_per_epoch)
@@ -153,13 +152,13 @@ def _write_channel(array: xr.DataArray, folder: Path) -> Packed | None:
         "ancillary_variables": "usable_fraction quality",
     }
     if kind.shape is Shape.CODE:
-        _write_sharded(folder, spec, array.values, attrs | {"n_saturated": 0})
+        _write_sharded(name, spec, array.values, attrs | {"n_saturated": 0}, files)
         return None
     if kind.is_arbitrary:
         attrs["night_factor"] = night_factor(array.values)
     packed = pack(array.values, kind.scale * attrs.get("night_factor", 1.0))
     attrs |= {"scale_factor": kind.scale, "_FillValue": MISSING, "n_saturated": int(packed.n_saturated.sum())}
-    _write_sharded(folder, spec, packed.count, attrs)
+    _write_sharded(name, spec, packed.count, attrs, files)
     return packed
 
 
@@ -168,7 +167,8 @@ def _saturation(channel: str, packed: Packed) -> Finding:
     return finding("PSG-S002", message, channel=channel, epochs=runs(packed.n_saturated > 0))
 
 
-def _write_fixed(array: xr.DataArray, spec: ArraySpec, folder: Path) -> None:
+def _write_fixed(array: xr.DataArray, spec: ArraySpec, files: _Files) -> None:
+    """One plain chunk holds the array; an empty one has no chunk."""
     _check_dims(array, spec)
     attrs: dict[str, Any] = {"long_name": spec.long_name}
     if spec.units is not None:
@@ -177,40 +177,22 @@ def _write_fixed(array: xr.DataArray, spec: ArraySpec, folder: Path) -> None:
         attrs["coordinates"] = "epoch_start_s"
     if spec.codes != "none":
         attrs |= {k: array.attrs[k] for k in ("flag_values", "flag_meanings") if k in array.attrs}
-    data = array.values.astype(object if spec.data_type == "string" else spec.data_type)
-    _create(
-        folder,
-        spec,
-        attrs | code_meanings(spec),
-        shape=data.shape,
-        chunks=tuple(max(1, n) for n in data.shape),
-        compressors=[Crc32cCodec()],
-    )[...] = data
+    attrs |= code_meanings(spec)
+    if array.size:
+        files.write(f"{array.name}/{_chunk_name(array.ndim)}", plain_chunk(array.values, spec.data_type))
+    files.write_document(str(array.name), array_document(spec, array.shape, _plain(attrs)))
 
 
-def _write_sharded(folder: Path, spec: ArraySpec, data: NDArray[Any], attrs: Mapping[str, Any]) -> None:
+def _write_sharded(name: str, spec: ArraySpec, data: NDArray[Any], attrs: Mapping[str, Any], files: _Files) -> None:
     """One shard holds the night, inner chunks of half an hour; chunks of missing samples are written too."""
-    n_epoch, n_per_epoch = data.shape
-    chunk = min(CHUNK_EPOCH, n_epoch)
+    chunk = min(CHUNK_EPOCH, data.shape[0])
     data = np.ascontiguousarray(data, spec.data_type)
-    layout = {"chunks": (chunk, n_per_epoch), "shards": (math.ceil(n_epoch / chunk) * chunk, n_per_epoch)}
-    _create(folder, spec, attrs, shape=data.shape, **layout, compressors=compressors(data.itemsize))
-    file = folder / "c" / "0" / "0"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(shard(data, chunk, int(spec.fill)))
+    files.write(f"{name}/{_chunk_name(2)}", shard(data, chunk, int(spec.fill)))
+    files.write_document(name, array_document(spec, data.shape, _plain(attrs), inner_chunk=chunk))
 
 
-def _create(folder: Path, spec: ArraySpec, attrs: Mapping[str, Any], **layout: Any) -> zarr.Array[Any]:
-    return zarr.create_array(
-        str(folder),
-        dtype=spec.data_type,
-        fill_value=spec.fill,
-        dimension_names=spec.dims,
-        attributes=_plain(attrs),
-        zarr_format=3,
-        config={"write_empty_chunks": True},
-        **layout,
-    )
+def _chunk_name(n_dim: int) -> str:
+    return "/".join(["c", *["0"] * n_dim])
 
 
 def _check_dims(array: xr.DataArray, spec: ArraySpec, n_per_epoch: int | None = None) -> None:
@@ -220,20 +202,48 @@ def _check_dims(array: xr.DataArray, spec: ArraySpec, n_per_epoch: int | None = 
         raise SpecViolation(f"{array.name} has another rate", saw=array.shape[1], expected=n_per_epoch)
 
 
-# --- the root document -------------------------------------------------------------------------------------
+# --- files -------------------------------------------------------------------------------------------------
 
 
-def _write_root(attrs: Mapping[str, Any], path: Path) -> None:
-    own = {
-        "Conventions": CONVENTIONS,
-        "title": "harmonised polysomnogram",
-        "spec": SPEC,
-        "spec_version": SPEC_VERSION,
-    }
-    zarr.create_group(str(path), attributes=_plain(own | dict(attrs) | {"files": _digests(path)}), zarr_format=3)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-        zarr.consolidate_metadata(str(path))
+class _Files:
+    """The files of one store as they are written, with their digests; the root document comes last."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._digests: dict[str, str] = {}
+        self._documents: dict[str, dict[str, Any]] = {}
+        self.n_byte = 0
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write one file and return its SHA-256."""
+        file = self._path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        self.n_byte += len(content)
+        self._digests[name] = hashlib.sha256(content).hexdigest()
+        return self._digests[name]
+
+    def write_document(self, array: str, document: dict[str, Any]) -> None:
+        """Write an array's document and keep it for the root."""
+        self._documents[array] = document
+        self.write(f"{array}/{ARRAY_FILE}", encoded(document))
+
+    def write_root(self, attrs: Mapping[str, Any]) -> str:
+        """Write the root document and return its SHA-256."""
+        own = {
+            "Conventions": CONVENTIONS,
+            "title": "harmonised polysomnogram",
+            "spec": SPEC,
+            "spec_version": SPEC_VERSION,
+        }
+        files = dict(sorted(self._digests.items()))
+        attrs = _plain(own | dict(attrs) | {"files": files})
+        return self.write(ARRAY_FILE, encoded(root_document(attrs, dict(sorted(self._documents.items())))))
+
+    @property
+    def n_file(self) -> int:
+        """How many have been written."""
+        return len(self._digests)
 
 
 def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,31 +254,6 @@ def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
         raise SpecViolation("an attribute is not JSON", expected="text, finite numbers, lists, maps") from error
     plain: dict[str, Any] = json.loads(text)
     return plain
-
-
-def _files(path: Path) -> list[Path]:
-    return sorted(p for p in path.rglob("*") if not p.is_dir())
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _digests(path: Path) -> dict[str, str]:
-    return {file.relative_to(path).as_posix(): _digest(file) for file in _files(path)}
-
-
-def _summary(path: Path, n_epoch: int, found: tuple[Finding, ...]) -> StoreSummary:
-    files = _files(path)
-    return StoreSummary(
-        root_digest=_digest(path / ARRAY_FILE),
-        stat_digest=stat_digest(path),
-        n_file=len(files),
-        n_byte=sum(file.stat().st_size for file in files),
-        n_epoch=n_epoch,
-        findings=found,
-    )
 
 
 def stat_digest(path: Path) -> str:

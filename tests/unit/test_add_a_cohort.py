@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.manifests import load_manifest
-from schemas.event_terms import EventClass
+from schemas.event_terms import EVENT_TYPES, EventClass
+from schemas.kinds import CANONICAL_CHANNELS
 from schemas.manifest import CohortManifest
 from schemas.units import Unit
 from schemas.vocabulary import Stage, StageScheme, StudyType
@@ -53,6 +54,17 @@ def test_every_key_is_shown(model: type[BaseModel]) -> None:
 def test_closed_lists_are_complete(words: object) -> None:
     """Whoever must choose a word sees all of them."""
     assert sorted({str(word) for word in words} - NAMED) == []  # type: ignore[attr-defined]
+
+
+def test_every_kind_of_channel_is_listed() -> None:
+    """A name for each of the patterns, so that nobody has to read them in the code."""
+    unseen = [name for name in CANONICAL_CHANNELS if not any(re.fullmatch(name, word) for word in NAMED)]
+    assert unseen == []
+
+
+def test_every_type_of_event_is_listed() -> None:
+    """The words that a manifest may map to."""
+    assert sorted(set(EVENT_TYPES) - NAMED) == []
 
 
 def test_examples_are_one_valid_manifest(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
+from zarr.core.buffer import default_buffer_prototype
 
 from pipeline.api import continuous, open_recording
 from schemas.errors import ChannelError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
@@ -118,3 +120,33 @@ def test_an_unknown_channel_lists_the_known(store: Path) -> None:
     """A channel that this night has not is an error that names those it has."""
     with pytest.raises(ChannelError, match="saw ecg, expected eeg_c4_m1, pleth, thor, spo2, position"):
         continuous(open_recording(store), "ecg")
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda root: root["consolidated_metadata"]["metadata"]["eeg_c4_m1"]["attributes"].update(
+            scale_factor=0.3125
+        ),
+        lambda root: root["consolidated_metadata"]["metadata"]["quality"]["dimension_names"].reverse(),
+        lambda root: root["consolidated_metadata"]["metadata"]["spo2"].update(fill_value=0),
+        lambda root: root["attributes"].update(age_years=7.0),
+        lambda root: root["attributes"]["files"].update({"stage/zarr.json": "0" * 64}),
+        lambda root: root["attributes"].pop("self_digest"),
+    ],
+    ids=["scale", "dimensions", "fill", "age", "files", "no digest"],
+)
+def test_an_altered_root_is_refused(store: Path, alter: Any) -> None:
+    """Zarr has no checksum of its documents; ours notices what would read as another plausible number."""
+    root = json.loads((store / "zarr.json").read_text())
+    alter(root)
+    (store / "zarr.json").write_text(json.dumps(root, indent=2))
+    with pytest.raises(StoreCorrupt, match="not what was written"):
+        open_recording(store)
+
+
+def test_documents_are_those_of_zarr_python(store: Path) -> None:
+    """Metadata that we write ourselves reads back through zarr-python as the very same documents."""
+    for name, array in zarr.open_group(str(store), use_consolidated=False).arrays():
+        ours = json.loads((store / name / "zarr.json").read_text())
+        assert json.loads(array.metadata.to_buffer_dict(default_buffer_prototype())["zarr.json"].to_bytes()) == ours

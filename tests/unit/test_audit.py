@@ -15,8 +15,9 @@ from pipeline.batch import run
 from pipeline.convert import convert_recording
 from pipeline.discover import discover
 from pipeline.plan import plan
-from pipeline.write.ledger import read_ledger
+from pipeline.write.ledger import LedgerWriter, Row, now, read_ledger
 from schemas.errors import StoreIncomplete
+from schemas.vocabulary import Outcome
 from tests.small_cohort import manifest, signals, write_night
 from tests.stub_cohort import convert, make_plan, write_nights
 
@@ -99,6 +100,15 @@ def test_a_store_that_the_ledger_does_not_know_is_looked_at(out: Path) -> None:
     report = audit(out)
     assert report.notes == ("1 stores are not in the ledger; the next convert adopts them",)
     assert [(p.recording, p.problem.rule) for p in report.problems] == [("stub/new", "V2")]
+
+
+def test_a_store_whose_recording_failed_since_is_told(out: Path) -> None:
+    """It stays, is verified like the others, and nobody is told that it will be adopted."""
+    with LedgerWriter(out) as ledger:
+        ledger.append(Row("stub", "a", Outcome.FAILED, now(), reason="edf_truncated"))
+    report = audit(out)
+    assert (report.n_stores, report.problems) == (3, ())
+    assert [note.split(";")[0] for note in report.notes] == ["1 stores are of an earlier run"]
 
 
 def test_an_unfinished_store_is_no_store(out: Path) -> None:

@@ -229,6 +229,13 @@ class TestUnits:
         with pytest.raises(UnitMissing, match=r"'ECG' has a blank unit.*unit_when_blank for ecg.*by 1000"):
             _resolve(_manifest(ECG), ("ECG", " "))
 
+    def test_every_blank_unit_is_named_at_once(self) -> None:
+        """Whoever repairs a manifest sees all that is to be repaired, and the first reason stays the reason."""
+        manifest = _manifest(EEG, ECG, _rule("thor", "Thorax"), _rule("abdo", "Abdomen"))
+        rows = ("C4-M1", ("ECG", ""), ("Thorax", ""), ("Abdomen", ""))
+        with pytest.raises(UnitMissing, match=r"'ECG' has a blank.* 2 more: 'Thorax' has a blank.*; 'Abdomen' has"):
+            _resolve(manifest, *rows)
+
     def test_blank_with_a_source(self) -> None:
         """The manifest's unit is used, and said."""
         rule = ECG | {"unit_when_blank": {"unit": "uV", "source": SOURCE}}

@@ -130,7 +130,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "unknown channel": (
         "channel: ecg",
         "channel: ekg",
-        ["line 13: montage.0.channel: 'ekg' is not a canonical chan"],
+        ["line 13: montage.0.channel: 'ekg' is not the name of a chan"],
     ),
     "unknown unit": (
         '    labels: ["ECG"]',
@@ -174,7 +174,7 @@ def test_mistake_is_named_with_its_line(tmp_path: Path, right: str, wrong: str, 
 
 def test_message_leads_to_the_documentation(tmp_path: Path) -> None:
     """The last sentence says where every key is described."""
-    assert _problem(tmp_path, SMALL + "zzz: 1\n").endswith("docs/add-a-cohort.md describes every key.")
+    assert _problem(tmp_path, SMALL + "zzz: 1\n").endswith("`sleep2vec manifest guide` describes every key.")
 
 
 def test_aliases_cost_no_time(tmp_path: Path) -> None:

@@ -223,6 +223,13 @@ def test_exclusions_come_first_and_misspelt_ones_are_told(root: Path, out: Path)
     assert plan.unused_exclusions == ("A",)
 
 
+def test_recordings_that_are_not_found_any_more_are_told(root: Path, out: Path) -> None:
+    """A night that disappears from the download, or gets another key, does not do so in silence."""
+    (root / "nights" / "b.edf").unlink()
+    plan = make_plan(root, out)
+    assert ([item.source.key.name for item in plan.items], plan.not_found) == (["a"], ("b",))
+
+
 def test_failures_are_tried_again(root: Path, tmp_path: Path) -> None:
     """Whatever failed is new work in every run."""
     with LedgerWriter(tmp_path / "out") as ledger:

@@ -16,6 +16,7 @@ import xarray as xr
 import zarr
 
 from pipeline.verify import Problem, verify_store
+from pipeline.write.documents import self_digest
 from pipeline.write.store import write_store
 
 MakeNight = Callable[..., xr.Dataset]
@@ -33,7 +34,13 @@ def seal(store: Path) -> None:
     root["consolidated_metadata"]["metadata"] = {
         file.parent.name: json.loads(file.read_text()) for file in files if file.name == "zarr.json"
     }
-    (store / "zarr.json").write_text(json.dumps(root))
+    (store / "zarr.json").write_text(json.dumps(signed(root)))
+
+
+def signed(root: Document) -> Document:
+    """Give a root document the digest that fits its attributes."""
+    root["attributes"]["self_digest"] = self_digest(root["attributes"])
+    return root
 
 
 def edit(store: Path, array: str, change: Callable[[Document], object]) -> None:
@@ -42,6 +49,8 @@ def edit(store: Path, array: str, change: Callable[[Document], object]) -> None:
     document = json.loads(file.read_text())
     change(document)
     file.write_text(json.dumps(document))
+    if not array and isinstance(document.get("attributes"), dict):
+        file.write_text(json.dumps(signed(document)))
     if array:
         seal(store)
 
@@ -298,7 +307,7 @@ def test_a_document_of_another_form_is_a_problem(store: Path, content: str) -> N
     file.write_text(content)
     root = json.loads((store / "zarr.json").read_text())
     root["attributes"]["files"]["thor/zarr.json"] = hashlib.sha256(content.encode()).hexdigest()
-    (store / "zarr.json").write_text(json.dumps(root))
+    (store / "zarr.json").write_text(json.dumps(signed(root)))
     assert {array for _, array, _ in found(store)} == {"thor"}
 
 

@@ -62,7 +62,7 @@ def test_expectations_may_be_single() -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "not canonical": ({"channel": "EEG1"}, "is not a canonical channel"),
+    "not canonical": ({"channel": "EEG1"}, "is not the name of a channel"),
     "no source of samples": ({"labels": []}, "give labels, a derivation, or both"),
     "empty label": ({"labels": [""]}, "at least 1 character"),
     "occurrence counts from one": ({"labels": [{"label": "A", "nth": 0}]}, "greater than or equal to 1"),

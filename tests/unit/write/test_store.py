@@ -303,4 +303,4 @@ def test_attributes_come_back_as_they_were(make_night: MakeNight, store: Path) -
     root = json.loads((store / "zarr.json").read_text())["attributes"]
     night = make_night()
     assert night.attrs == {key: root[key] for key in night.attrs}
-    assert {"Conventions", "title", "spec", "spec_version", "files"} == set(root) - set(night.attrs)
+    assert {"Conventions", "title", "spec", "spec_version", "files", "self_digest"} == set(root) - set(night.attrs)

@@ -96,16 +96,19 @@ def audit(out: Path, source_root: Path | None = None, *, workers: int = 1) -> Au
 
 def _jobs(out: Path) -> tuple[list[_Job], list[str]]:
     """Return every store that is there or should be."""
-    rows = {store_path(out, row.cohort, row.key): row.store for row in read_ledger(out).rows.values() if row.store}
+    known = {store_path(out, row.cohort, row.key): row.store for row in read_ledger(out).rows.values()}
+    rows = {path: store for path, store in known.items() if store}
     found = {path for path in out.glob("*/*.zarr") if path.is_dir()}
     jobs = []
     for path in sorted(found | set(rows)):
         stored = rows.get(path)
         jobs.append(_Job(f"{path.parent.name}/{path.stem}", path, stored.root_digest if stored else None))
-    return jobs, list(_notes(out, len(found - set(rows))))
+    return jobs, list(_notes(out, len(found - set(known)), len((found & set(known)) - set(rows))))
 
 
-def _notes(out: Path, n_unrecorded: int) -> Iterator[str]:
+def _notes(out: Path, n_unrecorded: int, n_earlier: int) -> Iterator[str]:
+    if n_earlier:
+        yield f"{n_earlier} stores are of an earlier run; their recordings failed since: sleep2vec status --failed"
     if n_unrecorded:
         yield f"{n_unrecorded} stores are not in the ledger; the next convert adopts them"
     if unfinished := len(list(out.glob(f"*/*{PART}*"))):

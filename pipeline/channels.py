@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pipeline.derive.band import Band, band_for
-from schemas.errors import ChannelAmbiguous, NoUsableChannel, UnitMissing, UnitUnexpected
+from schemas.errors import ChannelAmbiguous, ChannelError, NoUsableChannel, UnitMissing, UnitUnexpected
 from schemas.findings import Finding, finding
 from schemas.kinds import KindSpec, Shape
 from schemas.manifest import CohortManifest
@@ -92,10 +92,17 @@ def resolve(
     """
     matcher = _Matcher(manifest, signals)
     plans: list[ChannelPlan] = []
+    wrong: list[ChannelError] = []
     for rule in manifest.rules_for(visit):
-        plan = matcher.plan(rule)
+        try:
+            plan = matcher.plan(rule)
+        except ChannelError as error:
+            wrong.append(error)
+            continue
         if plan is not None:
             plans.append(plan)
+    if wrong:
+        raise _together(wrong)
     if not plans:
         raise _nothing_matches(manifest, visit, signals)
     plans, findings = _mark_primaries(manifest, visit, plans)
@@ -304,9 +311,17 @@ def _same_range(expected: tuple[float, float], signal: SignalInfo) -> bool:
     return all(abs(a - b) <= 0.02 * width for a, b in zip(seen, sorted(expected), strict=True))
 
 
+def _together(errors: Sequence[ChannelError]) -> ChannelError:
+    """Return the first of several errors, which names the others, too: one look shows all that is to be done."""
+    first = errors[0]
+    if others := [error.what for error in errors[1:]]:
+        first.do = " ".join(filter(None, (first.do, f"{len(others)} more: {'; '.join(others)}.")))
+    return first
+
+
 def _nothing_matches(manifest: CohortManifest, visit: str, signals: Sequence[SignalInfo]) -> NoUsableChannel:
     labels = [s.label for s in signals]
-    wanted = [choice.label for rule in manifest.rules_for(visit) for choice in _choices(rule)]
+    wanted = [choice.label for rule in manifest.rules_for(visit) for choice in rule.choices]
     near = {n for label in labels for n in difflib.get_close_matches(label, wanted, 1, 0.6)}
     return NoUsableChannel(
         f"no signal matches the montage of {manifest.cohort!r}",
@@ -314,8 +329,3 @@ def _nothing_matches(manifest: CohortManifest, visit: str, signals: Sequence[Sig
         do=(f"Closest in the montage: {', '.join(sorted(map(repr, near)))}. " if near else "")
         + "Add the labels to the manifest, or exclude the recording with a reason.",
     )
-
-
-def _choices(rule: ChannelRule) -> tuple[LabelChoice, ...]:
-    derivation = rule.derivation
-    return rule.labels if derivation is None else rule.labels + derivation.plus + derivation.minus

@@ -26,7 +26,8 @@ _MOST_HEADERS = 200  # enough to see the spellings; scan counts them all afterwa
 
 _HEAD = """\
 # yaml-language-server: $schema=manifest.schema.json
-# Drafted from headers. Everything marked REVIEW waits for a person; docs/add-a-cohort.md describes every key.
+# Drafted from headers. Everything marked REVIEW waits for a person; `sleep2vec manifest guide` describes every key.
+# For completion in an editor: sleep2vec manifest schema > manifest.schema.json, beside this file.
 manifest_version: 1
 cohort: {cohort}
 title: {cohort}  # REVIEW
@@ -38,6 +39,21 @@ terms:
   release: REVIEW
 layout:
   signals: {signals}  # REVIEW
+"""
+
+_LATER = """\
+# Without the following, stages, events, age and sex stay unknown.
+#   annotations: "stages/{subject}.xml"  # belongs under layout
+# annotations:
+#   format: nsrr_xml  # or edf_plus
+#   scheme: aasm
+# subjects:
+#   tables:
+#     - path: subjects.csv
+#       key: subject_id
+#       fields:
+#         age_years: {columns: age, unit: years}
+#         sex: {columns: sex, codes: {1: male, 2: female}}
 """
 
 
@@ -63,12 +79,18 @@ def draft_manifest(cohort: str, root: Path | None) -> str:
             "not a cohort name", saw=repr(cohort), expected="lower-case letters, digits and underscores"
         )
     if root is None:
-        return _HEAD.format(cohort=cohort, signals='"{subject}.edf"') + _montage(Counter({"EEG C4-M1": 1}))
-    files = list(_recordings(root))
-    if not files:
+        head = _HEAD.format(cohort=cohort, signals='"{subject}.edf"')
+        return head + _LATER + _montage(Counter({"EEG C4-M1": 1}))
+    folders: dict[str, list[PurePosixPath]] = {}
+    for file in _recordings(root):
+        folders.setdefault(_pattern(file), []).append(file)
+    if not folders:
         raise SourceMissing("no .edf, .bdf or .rec file below the root", do="Name the folder of the download.")
-    text = _HEAD.format(cohort=cohort, signals=f'"{_pattern(files[0])}"')
-    return text + _montage(_labels(root, files))
+    labels = {pattern: _labels(root, files) for pattern, files in folders.items()}
+    richest = max(folders, key=lambda pattern: len(labels[pattern]))  # hypnograms are EDFs, too
+    others = [f'  # also there: "{p}" ({len(files)} files)\n' for p, files in folders.items() if p != richest]
+    head = _HEAD.format(cohort=cohort, signals=f'"{richest}"') + "".join(others)
+    return head + _LATER + _montage(labels[richest])
 
 
 def _recordings(root: Path) -> Iterator[PurePosixPath]:
@@ -100,7 +122,7 @@ def _montage(labels: Counter[str]) -> str:
     for label in labels:
         channel = aliases.get(fold_label(label, match_case=False))
         if channel is None:
-            near = difflib.get_close_matches(fold_label(label, match_case=False), aliases, 1, 0.6)
+            near = difflib.get_close_matches(fold_label(label, match_case=False), aliases, 1, 0.7)
             hint = f", perhaps {aliases[near[0]]}" if near else ""
             left.append(f"  # {_quoted(label)} ({labels[label]} files){hint}")
         else:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from schemas.errors import ManifestInvalid, ManifestNotFound
 from schemas.manifest import CohortManifest
 
-__all__ = ["json_schema", "load_manifest", "manifest_text", "shipped_manifests"]
+__all__ = ["guide", "json_schema", "load_manifest", "manifest_text", "shipped_manifests"]
 
 _MAX_BYTES = 4_000_000  # a manifest is written by hand; the longest shipped one has a few tens of kilobytes
 
@@ -78,9 +78,10 @@ def load_manifest(name_or_path: str) -> CohortManifest:
     except ValidationError as error:
         problems = [_describe(problem, node) for problem in error.errors(include_url=False)]
         raise ManifestInvalid(
-            f"{len(problems)} problem(s)\n  " + "\n  ".join(problems) + "\n ",
+            "\n  ".join(
+                (f"{len(problems)} problem(s)", *problems, "`sleep2vec manifest guide` describes every key")
+            ),
             where=name,
-            do="docs/add-a-cohort.md describes every key.",
         ) from None
 
 
@@ -88,6 +89,14 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a manifest."""
     schema = CohortManifest.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def guide() -> str:
+    """Return the guide for new cohorts: packaged with an installation, among the documents in a checkout."""
+    packaged = resources.files("data_manifests") / "add-a-cohort.md"
+    if packaged.is_file():
+        return packaged.read_text("utf-8")
+    return (Path(__file__).parents[1] / "docs" / "add-a-cohort.md").read_text("utf-8")
 
 
 def _parse(text: str, name: str) -> tuple[yaml.Node | None, Any]:
@@ -130,6 +139,8 @@ def _describe(problem: Any, node: yaml.Node | None) -> str:
     location = problem["loc"]
     where = ".".join(str(part) for part in location)
     text = f"line {_line_of(node, location)}: {where}: {problem['msg'].removeprefix('Value error, ')}"
+    if problem["type"] == "string_type" and isinstance(problem["input"], int | float):
+        text += f'; put it in quotes: "{problem["input"]}"'
     if problem["type"] == "extra_forbidden":
         known = _keys_at(location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, 1)

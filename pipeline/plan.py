@@ -81,6 +81,8 @@ class Plan:
         What the plan was made from; a run refuses a plan that has become outdated.
     unused_exclusions : tuple of str
         Keys that the manifest excludes and nobody has: perhaps misspelt.
+    not_found : tuple of str
+        Recordings of the cohort that the ledger knows and the layout does not find any more; they are left alone.
     """
 
     out: Path
@@ -88,6 +90,7 @@ class Plan:
     items: tuple[Item, ...]
     ledger_state: tuple[tuple[str, int], ...]
     unused_exclusions: tuple[str, ...] = ()
+    not_found: tuple[str, ...] = ()
 
     def of(self, *decisions: Decision) -> tuple[Item, ...]:
         """Return the items with one of these decisions."""
@@ -124,13 +127,15 @@ def plan(
     sources = tuple(sources)
     excluded = {exclusion.key: exclusion.reason for exclusion in manifest.exclude}
     unused = sorted(set(excluded) - {source.published for source in sources})
+    known = {name for cohort, name in ledger.rows if cohort == manifest.cohort}
+    not_found = sorted(known - {source.key.name for source in sources})
     parts = {visit: manifest_part(manifest, visit) for visit in {source.key.visit for source in sources}}
     items = [
         _item(source, out, ledger.rows, parts[source.key.visit], excluded, fresh=fresh, deep=deep)
         for source in sources
         if only is None or fnmatchcase(source.key.name, only)
     ]
-    return Plan(out, manifest, tuple(items), ledger.state, tuple(unused))
+    return Plan(out, manifest, tuple(items), ledger.state, tuple(unused), tuple(not_found))
 
 
 def _item(

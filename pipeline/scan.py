@@ -186,6 +186,7 @@ def _label_row(
     ignored = manifest.fold(label) in {manifest.fold(other) for other in manifest.ignore_labels}
     nearest = ""
     if not channels and not ignored:
-        aliases = [choice.label for rule in manifest.montage for choice in rule.labels]
-        nearest = next(iter(difflib.get_close_matches(label, aliases, 1, 0.5)), "")
+        aliases = [choice.label for rule in manifest.montage for choice in rule.choices]
+        same = manifest.fold(label) in map(manifest.fold, aliases)
+        nearest = label if same else next(iter(difflib.get_close_matches(label, aliases, 1, 0.5)), "")
     return LabelRow(label, rate_hz, unit, limits, n, channels, ignored, nearest)

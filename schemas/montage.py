@@ -142,6 +142,12 @@ class ChannelRule(Strict):
     _listed = field_validator("labels", mode="before", json_schema_input_type=_Choices)(_as_choices)
 
     @property
+    def choices(self) -> tuple[LabelChoice, ...]:
+        """Every label that the rule names, those of its derivation among them."""
+        derivation = self.derivation
+        return self.labels if derivation is None else self.labels + derivation.plus + derivation.minus
+
+    @property
     def kind(self) -> Kind:
         """What the channel measures; follows from its canonical name."""
         return kind_of_channel(self.channel)
@@ -158,7 +164,7 @@ class ChannelRule(Strict):
             kind_of_channel(value)
         except KeyError:
             raise ValueError(
-                f"{value!r} is not a canonical channel; see the table in schemas/kinds.py, e.g. eeg_c4_m1"
+                f"{value!r} is not the name of a channel; `sleep2vec manifest guide` lists them, e.g. eeg_c4_m1"
             ) from None
         return value
 

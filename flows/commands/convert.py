@@ -58,6 +58,8 @@ def command(
         _print_plan(plan, as_json)
         return 0
     report = convert_cohort(plan, workers=workers, timeout_s=timeout, quiet=as_json)
+    if not as_json:
+        _print_strays(plan)
     print_report(report, as_json)
     return 3 if report.failed else 0
 
@@ -128,8 +130,18 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
         return
     for (decision, why), n in Counter((decision, why) for _, decision, why in items).most_common():
         click.echo(f"{n:6d} {decision}: {why}")
+    _print_strays(plan)
+
+
+def _print_strays(plan: Plan) -> None:
+    """Say what the manifest or the ledger names and the download does not have."""
     for key in plan.unused_exclusions:
         click.echo(f"the manifest excludes {key}, which is not there: check the spelling")
+    if gone := plan.not_found:
+        click.echo(
+            f"{len(gone)} recordings of earlier runs are not found below --root now, e.g. {gone[0]}: "
+            "their stores were left alone"
+        )
 
 
 def print_report(report: RunReport, as_json: bool = False) -> None:

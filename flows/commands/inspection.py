@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-__all__ = ["command"]
+__all__ = ["command", "print_wide"]
+
+_WIDE = 10_000  # columns; tables take what they need
 
 
 @click.command("inspect")
@@ -95,11 +97,17 @@ def _header(path: Path) -> dict[str, Any]:
     }
 
 
-def _print_table(rows: list[dict[str, str]]) -> None:
+def print_wide(table: Any) -> None:
+    """Print a table as wide as it is, on any terminal and into any file: a cut name cannot be copied."""
     from rich.console import Console
+
+    Console(width=_WIDE).print(table, soft_wrap=True)
+
+
+def _print_table(rows: list[dict[str, str]]) -> None:
     from rich.table import Table
 
     table = Table(*(rows[0] if rows else ()), box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*row.values())
-    Console(soft_wrap=True).print(table)
+    print_wide(table)

@@ -57,14 +57,17 @@ def check(ctx: click.Context, manifest: str, root: Path | None, as_json: bool) -
 
     Reads headers only. Exit code 4 when the manifest is invalid, 3 when some recordings would fail.
     """
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests import load_manifest, manifest_text
 
     loaded = load_manifest(manifest)
+    lines = manifest_text(manifest)[0].splitlines()
+    n_review = sum("REVIEW" in line and not line.startswith("#") for line in lines)
     if root is None:
-        answer = {"cohort": loaded.cohort, "valid": True, "rules": len(loaded.montage)}
+        answer = {"cohort": loaded.cohort, "valid": True, "rules": len(loaded.montage), "n_review": n_review}
         click.echo(
             json.dumps(answer) if as_json else f"{loaded.cohort}: valid, {len(loaded.montage)} channel rules"
         )
+        _remind(n_review, as_json)
         return
     from flows.commands.scan import print_readiness
     from pipeline.scan import scan
@@ -74,8 +77,14 @@ def check(ctx: click.Context, manifest: str, root: Path | None, as_json: bool) -
         click.echo(json.dumps(census.readiness(), indent=2))
     else:
         print_readiness(census)
+    _remind(n_review, as_json)
     if census.n_failing:
         ctx.exit(3)
+
+
+def _remind(n_review: int, as_json: bool) -> None:
+    if n_review and not as_json:
+        click.echo(f"{n_review} places still say REVIEW: settle them before anybody relies on it")
 
 
 @command.command()
@@ -101,8 +110,17 @@ def new(cohort: str, root: Path | None, out: Path | None) -> None:
         raise click.UsageError(f"{out} exists already: name another file, so that nothing is lost.")
     out.write_text(text, "utf-8")
     click.echo(
-        f"wrote {out}; next: edit it, then sleep2vec manifest check {out}" + (f" --root {root}" if root else "")
+        f"wrote {out}; next: edit it (sleep2vec manifest guide describes every key), then "
+        f"sleep2vec manifest check {out}" + (f" --root {root}" if root else "")
     )
+
+
+@command.command()
+def guide() -> None:
+    """Print the guide for new cohorts: every key, every channel, every type of event."""
+    from pipeline.manifests import guide as text
+
+    click.echo(text().rstrip())
 
 
 @command.command()

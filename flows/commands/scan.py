@@ -36,13 +36,16 @@ def command(manifest: str, root: Path, show_text: bool, as_json: bool) -> None:
     _print_labels(census)
     print_readiness(census)
     for text, n in census.event_texts.items():
-        click.echo(f"unmapped event {n:6d} x {text!r}")
+        click.echo(f"unmapped text {n:6d} x {text!r}")
+    if census.event_texts:
+        click.echo("stages go into annotations.stages, events into annotations.events, personal words nowhere")
     click.echo(f"next: sleep2vec convert {manifest} --root {root} --out OUT --dry-run")
 
 
 def _print_labels(census: Census) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from flows.commands.inspection import print_wide
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("n", "right"), ("label", "left"), ("Hz", "right"), ("unit", "left"), ("range", "left")):
@@ -51,12 +54,12 @@ def _print_labels(census: Census) -> None:
     for row in census.labels:
         becomes = ", ".join(row.channels) or ("(ignored)" if row.ignored else "-")
         if row.nearest == row.label:
-            becomes = "- (named by the montage, but not usable here)"
+            becomes = "- (in the montage, but: see below)"
         elif row.nearest:
             becomes += f"  nearest alias {row.nearest!r}"
         limits = f"{row.range[0]:g} to {row.range[1]:g}"
         table.add_row(str(row.n), repr(row.label), f"{row.rate_hz:g}", row.unit or "(blank)", limits, becomes)
-    Console(soft_wrap=True).print(table)
+    print_wide(table)
 
 
 def print_readiness(census: Census) -> None:

@@ -23,7 +23,11 @@ def command(out: Path, failed: bool, as_json: bool) -> None:
 
     rows = list(read_ledger(out).rows.values())
     if not rows:
-        raise StoreIncomplete("no ledger here", where=out.name, do="Name a folder that convert has written to.")
+        raise StoreIncomplete(
+            "no ledger here",
+            where=out.name,
+            do="Name a folder that convert has written to; a run that was stopped may have finished nothing.",
+        )
     facts = _facts(rows)
     bad = [{"recording": f"{r.cohort}/{r.key}", "reason": r.reason, "detail": r.detail} for r in rows if r.reason]
     if as_json:
@@ -37,7 +41,8 @@ def command(out: Path, failed: bool, as_json: bool) -> None:
     for reason, n in facts["reasons"].items():
         click.echo(f"  {n:6d} x {reason}")
     for code, n in facts["findings"].items():
-        click.echo(f"  {n:6d} recordings with {code} {FINDINGS[code].title}: {FINDINGS[code].fix}")
+        fix = "" if FINDINGS[code].fix == "None." else f": {FINDINGS[code].fix}"
+        click.echo(f"  {n:6d} recordings with {code} {FINDINGS[code].title}{fix}")
     for row in bad if failed else ():
         click.echo(f"{row['recording']}: {row['reason']}: {row['detail']}")
 

@@ -32,6 +32,11 @@ def test_data_of_the_demo_is_carried(carried: set[str]) -> None:
     assert {Path(p).name for p in carried if p.startswith("flows/demo_data/sleep-edf/")} == names
 
 
+def test_guide_is_carried(carried: set[str]) -> None:
+    """The guide for new cohorts is a document in a checkout, and beside the manifests in an installation."""
+    assert "data_manifests/add-a-cohort.md" in carried
+
+
 def test_nothing_else_is_carried(carried: set[str]) -> None:
     """Tests, benchmarks and documents stay at home."""
     tops = {path.split("/")[0] for path in carried}

@@ -76,7 +76,7 @@ def _commands(text: str) -> Iterator[list[str]]:
     for line in [*lines, *inline]:
         found = re.match(r"(?:\$ )?sleep2vec (.+)", line)
         if found and " | " not in line and line != SPEC:
-            yield shlex.split(found.group(1), comments=True)
+            yield shlex.split(found.group(1).split(" > ")[0], comments=True)
 
 
 def _wrong(arguments: list[str]) -> str | None:

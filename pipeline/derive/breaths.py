@@ -30,7 +30,10 @@ _BLOCK_S = 10.0  # holds one breath at least
 _AROUND_S = 300.0  # both sides together: the level follows a new position, and outlasts an event
 _TYPICAL = 75.0  # percentile of the blocks around: breathing between events, also where events are the half of it
 _LEAST_LEVEL = 0.1  # of the night's typical swing
-_ONSET_FLOW = (0.2, 0.4)  # of a breath's largest inspiratory flow: early, and well above noise
+_ONSET_FLOW = (
+    0.3,
+    0.6,
+)  # of a breath's largest inspiratory flow: above what the heart moves in a belt, before a plateau
 _LONGEST_RISE_S = 6.0
 _OBSTRUCTED_S = 6.0  # window for comparing the belts' sum and difference: a breath and a half
 _SAME_BREATH_S = 1.0
@@ -50,8 +53,8 @@ class Breaths:
     obstructed : ndarray, shape (n_breath,), bool
         Rib cage and abdomen move against each other and hardly any air moves.
     bbi : ndarray, shape (n,), float32, seconds
-        At every instant from one breath to the next, the time between them. NaN in apnea, next to a lost sensor, where
-        either breath is not valid, and outside 1 to 10 s.
+        At every instant from one breath to the next, the time between them. NaN in apnea, next to a lost sensor,
+        where either breath is not valid, and outside 1 to 10 s.
     """
 
     time_s: Times
@@ -113,7 +116,7 @@ def _level(value: Floats) -> Floats:
     around = np.percentile(sliding_window_view(swing[known], n_around), _TYPICAL, axis=1)
     around = np.maximum(around, _LEAST_LEVEL * np.median(around))
     centre = (known[: around.size] + known[n_around - 1 :]) / 2 * n_block + n_block / 2
-    return np.interp(np.arange(value.size), centre, around).astype(np.float32)
+    return np.asarray(np.interp(np.arange(value.size), centre, around), np.float32)
 
 
 def _find(value: Floats, level: Floats, *, is_flow: bool) -> _Found:
@@ -132,8 +135,7 @@ def _find_in(value: Floats, level: Floats, offset: int, *, is_flow: bool) -> _Fo
     smooth = value.copy()
     smooth[1:-1] = (value[:-2] + 2 * value[1:-1] + value[2:]) / 4
     low, high = _alternate(smooth, level * np.float32(_LEAST_SWING))
-    flow = smooth if is_flow else np.gradient(smooth)
-    onset = _onset(flow, low, high)
+    onset = _onset(smooth, low, high) if is_flow else _onset(np.diff(smooth, append=smooth[-1:]), low, high) + 0.5
     swing = (smooth[high] - smooth[low]) / level[high]
     return _Found(onset + offset, swing.astype(np.float32))
 
@@ -141,11 +143,11 @@ def _find_in(value: Floats, level: Floats, offset: int, *, is_flow: bool) -> _Fo
 def _alternate(wave: Floats, least: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return troughs and the peaks that follow them, each at least ``least`` away from the one before.
 
-    One pass over the turning points with hysteresis: a swing is believed when it is large enough, and its end is the
-    farthest point before the wave has come back as far.
+    One pass over the turning points with hysteresis: a swing is believed when it is large enough, and its end is
+    the farthest point before the wave has come back as far.
     """
     slope = np.sign(np.diff(wave))
-    turn = np.flatnonzero(slope[1:] * slope[:-1] <= 0) + 1
+    turn = np.flatnonzero(slope[1:] != slope[:-1]) + 1
     position = [0, *turn.tolist(), wave.size - 1]
     height, need = wave[position].tolist(), least[position].tolist()
     low: list[int] = []
@@ -173,20 +175,22 @@ def _onset(flow: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> Times
     """Return where inspiratory flow begins, in samples: the line through two early levels, brought down to 0."""
     if not low.size:
         return np.zeros(0)
-    largest = _argmax_between(flow, low, high)
+    largest = _largest_between(flow, low, high)
     early, later = (_crossing(flow, largest, low, fraction) for fraction in _ONSET_FLOW)
     share = _ONSET_FLOW[0] / (_ONSET_FLOW[1] - _ONSET_FLOW[0])
     return np.asarray(early - share * (later - early))
 
 
-def _argmax_between(flow: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the sample of largest flow on the way up to every peak."""
-    begin = np.maximum(low, high - int(_LONGEST_RISE_S * RATE_HZ))
-    best, at = np.full(low.size, -np.inf, np.float32), begin.copy()
-    for step in range(int(_LONGEST_RISE_S * RATE_HZ) + 1):
-        here = np.minimum(begin + step, high)
-        better = flow[here] > best
-        best[better], at[better] = flow[here][better], here[better]
+def _largest_between(flow: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the sample of largest flow on the way from every trough up to its peak."""
+    stop = np.minimum(high + 1, flow.size - 1)
+    n_step = stop - low
+    largest = np.maximum.reduceat(flow, np.column_stack([low, stop]).reshape(-1))[::2]
+    breath = np.repeat(np.arange(low.size), n_step)
+    rising = np.arange(breath.size) - np.repeat(np.cumsum(n_step) - stop, n_step)
+    best = flow[rising] >= largest[breath]
+    at = low.copy()
+    at[breath[best]] = rising[best]
     return at
 
 
@@ -207,12 +211,14 @@ def _crossing(flow: Floats, largest: NDArray[np.intp], low: NDArray[np.intp], fr
 def _with_efforts(resp: Resp, found: _Found, level: Floats) -> tuple[_Found, NDArray[np.bool_]]:
     """Put the efforts of obstruction, found in the belts' difference, in the place of what is left of their sum."""
     assert resp.paradox is not None
-    against = _swing(resp.paradox)
-    opposed = (against > _swing(resp.value)) & (against > np.float32(2 * _LEAST_SWING) * level)
+    swing = _swing(resp.paradox)
+    opposed = (swing > _swing(resp.value)) & (swing > np.float32(2 * _LEAST_SWING) * level)
     if not opposed.any():
         return found, np.zeros(found.onset.size, bool)
     kept = found.take(~_at(opposed, found.onset))
-    candidates = [_find(sign * resp.paradox, level, is_flow=False) for sign in (np.float32(1), np.float32(-1))]
+    near = np.asarray(maximum_filter1d(opposed, 2 * int(_OBSTRUCTED_S * RATE_HZ) + 1))
+    against = np.where(near & np.isfinite(resp.paradox), resp.paradox, np.float32(0))
+    candidates = [_find(wave, level, is_flow=False) for wave in (against, -against)]
     effort = min(
         (candidate.take(_at(opposed, candidate.onset)) for candidate in candidates),
         key=lambda candidate: _out_of_step(kept.onset, candidate.onset),

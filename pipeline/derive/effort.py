@@ -11,23 +11,39 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, maximum_filter1d
+from scipy.ndimage import maximum_filter1d
 
 from schemas.kinds import RateClass
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["BAND_HZ", "FREQUENCY_HZ", "RATE_HZ", "Effort", "EffortInput", "judge", "long_runs"]
+__all__ = [
+    "BELTS",
+    "FLOWS",
+    "FREQUENCY_HZ",
+    "LEAST_QUIET",
+    "RATE_HZ",
+    "REGULAR",
+    "Effort",
+    "EffortInput",
+    "correlation",
+    "judge",
+    "rms",
+]
+
+BELTS = ("thor", "abdo")
+FLOWS = ("nasal_pressure", "airflow")  # in order: the cannula follows flow, the thermistor lags behind
 
 RATE_HZ = RateClass.SLOW.rate_hz
 _N = RateClass.SLOW.n_per_epoch
-FREQUENCY_HZ: NDArray[np.float64] = np.fft.rfftfreq(_N, 1 / RATE_HZ)  # a thirtieth of a hertz apart
-BAND_HZ = (0.1, 0.7)  # 6 to 42 breaths a minute, what sleeping adults and children do
-_BAND = np.flatnonzero((BAND_HZ[0] - 0.01 < FREQUENCY_HZ) & (BAND_HZ[1] + 0.01 > FREQUENCY_HZ))
+FREQUENCY_HZ = np.asarray(np.arange(_N // 2 + 1) / EPOCH_S, np.float64)  # of an epoch's spectrum
+_BAND_HZ = (0.1, 0.7)  # 6 to 42 breaths a minute, what sleeping adults and children do
+_BAND = np.arange(round(_BAND_HZ[0] * EPOCH_S), round(_BAND_HZ[1] * EPOCH_S) + 1)
 _SHAPE = slice(1, int(np.searchsorted(FREQUENCY_HZ, 1.5)))  # the band and its harmonics
 _WINDOW = np.hanning(_N + 1)[:_N].astype(np.float32)
 _TO_RMS = float(np.sqrt(2.0 / (_N * np.square(_WINDOW).sum())))
-REGULAR = 0.5  # share of power within 1/30 Hz of the peak; white noise has 0.2, quiet breathing 0.7 to 0.95
-_LEAST_REGULAR = 0.15  # of the epochs that are there; wake, REM and apnea are irregular, a whole night is not
+REGULAR = 0.5  # share of power at the breathing rate; quiet breathing has 0.6 to 0.95, noise 0.1, drift 0.25
+_LEAST_REGULAR = 0.25  # of the epochs that are there; wake, REM and apnea are irregular, a whole night is not
+LEAST_QUIET = 6  # epochs: less than three minutes of quiet breathing decide nothing
 _MARGIN_S = 5.0  # a quarter of a period of 0.05 Hz: beyond, the high-pass has forgotten where the line rested
 _DEAD_S = 180.0  # nobody stops breathing for so long
 _DEAD_SHARE = 0.05  # of the night's amplitude
@@ -61,8 +77,7 @@ class Effort:
     value : ndarray, shape (n,), float32
         As given, NaN also where the sensor was lost.
     spectrum : ndarray, shape (n_epoch, n_bin), complex64
-        Of every epoch at `FREQUENCY_HZ`, 0 outside the breathing band; a sine has the absolute sum of its root mean
-        square.
+        Of every epoch at `FREQUENCY_HZ`, 0 outside the breathing band, scaled for `rms`.
     rms : ndarray, shape (n_epoch,), float32
         Root mean square in the breathing band; NaN where samples are missing.
     regular : ndarray, shape (n_epoch,), float32
@@ -92,21 +107,31 @@ class Effort:
 def judge(given: EffortInput) -> Effort:
     """Mask where a sensor was lost and measure its epochs.
 
-    Lost is: missing, resting on one count, or without five hundredths of the night's amplitude for three minutes; and
-    five seconds on either side, where the filters still remember.
+    Lost is: missing, resting on one count, or below five hundredths of the night's amplitude for three minutes; and
+    five seconds on either side of the last two, where the filters still remember.
     """
     value = given.value.copy()
     value[_lost(given)] = np.nan
     effort = _measure(given.channel, value)
     quiet = effort.rms < _DEAD_SHARE * effort.amplitude
-    dead = long_runs(quiet, int(_DEAD_S / EPOCH_S))
+    dead = _long_runs(quiet, int(_DEAD_S / EPOCH_S))
     if not dead.any():
         return effort
     value[_widen(np.repeat(dead, _N))] = np.nan
     return _measure(given.channel, value)
 
 
-def long_runs(mask: NDArray[np.bool_], n_least: int) -> NDArray[np.bool_]:
+def correlation(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return the correlation of the waves behind two spectra, epoch by epoch; shape (n_epoch,)."""
+    return np.asarray(np.sum(a * b.conj(), axis=1).real / (rms(a) * rms(b)))
+
+
+def rms(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return the root mean square of the wave behind a spectrum, epoch by epoch; shape (n_epoch,)."""
+    return np.asarray(np.sqrt(np.sum(np.square(spectrum.real) + np.square(spectrum.imag), axis=1)))
+
+
+def _long_runs(mask: NDArray[np.bool_], n_least: int) -> NDArray[np.bool_]:
     """Keep the runs of True that have at least ``n_least`` elements."""
     kept = np.zeros_like(mask)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
@@ -131,24 +156,24 @@ def _lost(given: EffortInput) -> NDArray[np.bool_]:
 
 
 def _widen(mask: NDArray[np.bool_], margin_s: float = _MARGIN_S) -> NDArray[np.bool_]:
-    return np.asarray(binary_dilation(mask, iterations=round(margin_s * RATE_HZ)))
+    return np.asarray(maximum_filter1d(mask, 2 * round(margin_s * RATE_HZ) + 1))
 
 
 def _measure(channel: str, value: NDArray[np.float32]) -> Effort:
     rows = value.reshape(-1, _N)
-    whole = np.isfinite(rows).all(axis=1)
-    rows = np.where(whole[:, None], rows, np.float32(0))
+    whole = np.asarray(np.isfinite(rows).all(axis=1), bool)
+    rows = np.where(whole.reshape(-1, 1), rows, np.float32(0))
     spectrum = scipy.fft.rfft((rows - rows.mean(axis=1, keepdims=True)) * _WINDOW, axis=1) * np.float32(_TO_RMS)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    regular = _regularity(power)
+    # Drift falls with the square of frequency: weighted, it has no peak. Flow is a derivative, weighted already.
+    regular = _regularity(power if channel in FLOWS else power * FREQUENCY_HZ.astype(np.float32))
     spectrum[:, : _BAND[0]] = 0
     spectrum[:, _BAND[-1] + 1 :] = 0
-    rms = np.sqrt(power[:, _BAND].sum(axis=1))
-    rms[~whole] = np.nan
-    rhythm = regular >= REGULAR
-    breathes = rhythm.any() and rhythm.sum() >= _LEAST_REGULAR * whole.sum()
-    amplitude = float(np.median(rms[rhythm])) if breathes else 0.0
-    return Effort(channel, value, spectrum, rms, regular, amplitude)
+    size = np.where(whole, rms(spectrum), np.float32(np.nan))
+    rhythm: NDArray[np.bool_] = np.asarray(regular >= REGULAR, bool)
+    breathes = bool(rhythm.any()) and rhythm.sum() >= _LEAST_REGULAR * whole.sum()
+    amplitude = float(np.median(size[rhythm])) if breathes else 0.0
+    return Effort(channel, value, spectrum, size, regular, amplitude)
 
 
 def _regularity(power: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -159,5 +184,5 @@ def _regularity(power: NDArray[np.float32]) -> NDArray[np.float32]:
     row = np.arange(power.shape[0])
     around = power[row, peak - 1] + power[row, peak] + power[row, peak + 1]
     total = power[:, _SHAPE].sum(axis=1)
-    share = np.where(is_peak.any(axis=1) & (total > 0), around / np.where(total > 0, total, 1), 0)
+    share = np.where(np.any(is_peak, axis=1) & (total > 0), around / np.where(total > 0, total, 1), 0)
     return np.asarray(share, np.float32)

@@ -1,7 +1,7 @@
 """Respiration of a night: the belts together, else nasal pressure, else thermal airflow.
 
-A belt has one weight and one sign for the whole night, from quiet breathing: equal shares of the two belts, so that
-rib cage and abdomen add up to the volume breathed, and cancel where they work against each other. The result has one
+A belt has one weight and one sign for the whole night, from quiet breathing: equal shares of the two, so that rib
+cage and abdomen add up to the volume breathed, and cancel where they work against each other. The result has one
 scale for the night. Hypopneas, positions and slipped belts therefore keep their sizes; nothing is levelled out.
 Definition, measurements and limits: docs/adr/0008-resp.md.
 """
@@ -15,7 +15,18 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pipeline.derive.effort import FREQUENCY_HZ, REGULAR, Effort, EffortInput, judge
+from pipeline.derive.effort import (
+    BELTS,
+    FLOWS,
+    LEAST_QUIET,
+    REGULAR,
+    Effort,
+    EffortInput,
+    correlation,
+    judge,
+    rms,
+)
+from pipeline.derive.resp_polarity import weigh_polarity
 from pipeline.quality.counts import runs
 from pipeline.write.pack import night_factor
 from schemas.findings import Finding, finding
@@ -24,17 +35,9 @@ from schemas.vocabulary import EPOCH_S
 __all__ = ["BELTS", "FLOWS", "EffortInput", "GainStep", "Resp", "derive_resp"]
 
 Floats = NDArray[np.float32]
-BELTS = ("thor", "abdo")
-FLOWS = (
-    "nasal_pressure",
-    "airflow",
-)  # in order of preference: the cannula follows flow, the thermistor lags behind
 _LEAST_COVERAGE = 0.5  # of the night; a source that has less leaves the night to the next one that has more
 _LEAST_CORRELATION = 0.3  # between belts in quiet breathing; with less, neither sign is the right one
-_LEAST_QUIET = 6  # epochs, three minutes of quiet breathing
 _LEAST_COHERENCE = 0.5  # of an epoch's belts, for its phase to mean anything
-_LEAST_ASYMMETRY = 0.05  # polarity is unknown below
-_STANDARD_ERRORS = 3.0  # and unknown where the night's epochs disagree
 _STEP_WINDOW_S = 600.0  # longer than most runs of events; what returns within is breathing, not gain
 _STEP_RATIO = 1.5
 
@@ -63,8 +66,8 @@ class Resp:
     Parameters
     ----------
     value : ndarray, shape (n,), float32
-        In units of half the range from the 5th to the 95th percentile of the night. NaN where the sensors were lost,
-        and nowhere else: in apnea the value is small.
+        In units of half the range from the 5th to the 95th percentile of the night. NaN where the sensors were
+        lost, and nowhere else: in apnea the value is small.
     source : str
         ``belts``, ``thor``, ``abdo``: proportional to lung volume; ``nasal_pressure``, ``airflow``: to flow.
     weights : mapping of str to float
@@ -178,18 +181,18 @@ def _combine(breathing: Mapping[str, Effort], findings: list[Finding]) -> _Mix |
         return _alone(belts[0]) if belts else None
     thor, abdo = belts
     quiet = _quiet(thor, abdo)
-    correlation = _correlation(thor.spectrum[quiet], abdo.spectrum[quiet]) if quiet.any() else np.zeros(0)
-    typical = float(np.median(correlation)) if correlation.size >= _LEAST_QUIET else 0.0
-    if abs(typical) < _LEAST_CORRELATION:
-        findings.append(finding("PSG-S021", f"correlation {typical:.2f} in {correlation.size} quiet epochs"))
+    n_quiet = int(quiet.sum())
+    typical = float(np.median(correlation(thor.spectrum[quiet], abdo.spectrum[quiet]))) if n_quiet else 0.0
+    if n_quiet < LEAST_QUIET or abs(typical) < _LEAST_CORRELATION:
+        findings.append(finding("PSG-S021", f"correlation {typical:.2f} in {n_quiet} quiet epochs"))
         return _alone(max(belts, key=lambda belt: float(belt.regular.sum())))
     return _sum_of(thor, abdo, quiet, typical)
 
 
-def _sum_of(thor: Effort, abdo: Effort, quiet: NDArray[np.bool_], correlation: float) -> _Mix:
-    half = 0.5 / thor.amplitude, np.sign(correlation) * 0.5 / abdo.amplitude
+def _sum_of(thor: Effort, abdo: Effort, quiet: NDArray[np.bool_], typical: float) -> _Mix:
+    half = 0.5 / thor.amplitude, np.sign(typical) * 0.5 / abdo.amplitude
     spectrum = np.asarray(thor.spectrum * np.float32(half[0]) + abdo.spectrum * np.float32(half[1]))
-    together = float(np.median(_rms(spectrum[quiet])))  # less than 1 where one belt lags behind the other
+    together = float(np.median(rms(spectrum[quiet])))  # less than 1 where one belt lags behind the other
     only = 2 * half[0] * together, 2 * half[1] * together
     both = thor.present & abdo.present
     value = np.where(both, np.float32(half[0]) * thor.value + np.float32(half[1]) * abdo.value, np.float32(np.nan))
@@ -203,7 +206,7 @@ def _sum_of(thor: Effort, abdo: Effort, quiet: NDArray[np.bool_], correlation: f
         quiet,
         {"thor": half[0], "abdo": half[1]},
         {"thor": only[0], "abdo": only[1]},
-        {"belt_correlation": correlation, "n_quiet_epoch": float(quiet.sum())},
+        {"belt_correlation": typical, "n_quiet_epoch": float(quiet.sum())},
         np.asarray(np.float32(half[0]) * thor.value - np.float32(half[1]) * abdo.value),
     )
 
@@ -215,17 +218,10 @@ def _quiet(thor: Effort, abdo: Effort) -> NDArray[np.bool_]:
     return rhythm & (regular >= np.median(regular[rhythm])) if rhythm.any() else rhythm
 
 
-def _correlation(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> Floats:
-    return np.asarray(np.sum(a * b.conj(), axis=1).real / (_rms(a) * _rms(b)))
-
-
-def _rms(spectrum: NDArray[np.complex64]) -> Floats:
-    return np.asarray(np.sqrt(np.sum(np.square(spectrum.real) + np.square(spectrum.imag), axis=1)))
-
-
 def _finish(mix: _Mix, breathing: Mapping[str, Effort], findings: list[Finding]) -> Resp:
     used = [breathing[name] for name in mix.weights]
-    evidence, score = _polarity(mix, breathing)
+    others = [breathing[name] for name in FLOWS if name in breathing and name != mix.source]
+    evidence, score = weigh_polarity(mix.value, mix.spectrum, mix.quiet, others, is_flow=mix.source in FLOWS)
     sign = -1.0 if score < 0 else 1.0
     factor = sign / night_factor(mix.value)
     steps = tuple(step for effort in used for step in _gain_steps(effort))
@@ -246,62 +242,6 @@ def _finish(mix: _Mix, breathing: Mapping[str, Effort], findings: list[Finding])
     )
 
 
-def _polarity(mix: _Mix, breathing: Mapping[str, Effort]) -> tuple[dict[str, float], float]:
-    """Return what speaks for inspiration being up (above 0) or down, and the verdict: 0 for not known.
-
-    Asymmetry of volume: the time it falls less the time it rises, plus its skewness (rest is at the end of expiration).
-    Asymmetry of flow: the time below zero less the time above. Inspiration is the shorter part of a breath, 0.42
-    of it in healthy adults. A flow that is not the source counts by its correlation with the source's flow.
-
-    Source
-    ------
-    Tobin et al. 1983 (doi:10.1378/chest.84.2.202), fraction of inspiration in healthy adults.
-    """
-    own = _asymmetry(mix.value, mix.quiet, is_flow=mix.source in FLOWS)
-    evidence, votes = {"asymmetry": _median(own)}, own
-    flow = mix.spectrum if mix.source in FLOWS else mix.spectrum * (2j * np.pi * FREQUENCY_HZ).astype(np.complex64)
-    for name in FLOWS:
-        if name == mix.source or name not in breathing:
-            continue
-        other = breathing[name]
-        quiet = mix.quiet & (other.regular >= REGULAR)
-        if quiet.sum() < _LEAST_QUIET:
-            continue
-        agreement = _median(_correlation(flow[quiet], other.spectrum[quiet]))
-        asymmetry = _asymmetry(other.value, quiet, is_flow=True)
-        evidence |= {f"{name}_agreement": agreement, f"{name}_asymmetry": _median(asymmetry)}
-        votes = np.concatenate([votes, agreement * asymmetry])
-    return evidence, _verdict(votes)
-
-
-def _verdict(votes: Floats) -> float:
-    if votes.size < _LEAST_QUIET:
-        return 0.0
-    middle = _median(votes)
-    spread = 1.4826 * _median(np.abs(votes - np.float32(middle)))
-    error = 1.2533 * spread / np.sqrt(votes.size)
-    return middle if abs(middle) >= max(_LEAST_ASYMMETRY, _STANDARD_ERRORS * error) else 0.0
-
-
-def _asymmetry(value: Floats, epochs: NDArray[np.bool_], *, is_flow: bool) -> Floats:
-    """Return the asymmetry of every one of some epochs; it changes its sign with the wave."""
-    wave = value.reshape(epochs.size, -1)[epochs]
-    wave = wave[np.isfinite(wave).all(axis=1)]
-    wave = wave - wave.mean(axis=1, keepdims=True)
-    smooth = (wave[:, :-2] + 2 * wave[:, 1:-1] + wave[:, 2:]) / 4
-    flow = smooth if is_flow else np.diff(smooth, axis=1)
-    still = 0.1 * np.sqrt(np.mean(flow * flow, axis=1, keepdims=True))
-    shorter = np.mean(flow < -still, axis=1) - np.mean(flow > still, axis=1)
-    if is_flow:
-        return np.asarray(shorter, np.float32)
-    cubed = np.mean(smooth**3, axis=1) / np.mean(smooth * smooth, axis=1) ** 1.5
-    return np.asarray(shorter + cubed, np.float32)
-
-
-def _median(value: Floats) -> float:
-    return float(np.median(value)) if value.size else 0.0
-
-
 def _phase(breathing: Mapping[str, Effort], mix: _Mix) -> Floats:
     """Return by how much the rib cage leads the abdomen in every epoch, wiring corrected."""
     n_epoch = mix.spectrum.shape[0]
@@ -309,7 +249,7 @@ def _phase(breathing: Mapping[str, Effort], mix: _Mix) -> Floats:
         return np.full(n_epoch, np.nan, np.float32)
     thor, abdo = (breathing[name] for name in BELTS)
     cross = np.sum(thor.spectrum * abdo.spectrum.conj(), axis=1) * np.float32(np.sign(mix.weights["abdo"]))
-    size = _rms(thor.spectrum) * _rms(abdo.spectrum)
+    size = rms(thor.spectrum) * rms(abdo.spectrum)
     clear = np.abs(cross) > _LEAST_COHERENCE * size
     return np.where(clear, np.degrees(np.angle(cross)), np.nan).astype(np.float32)
 
@@ -340,7 +280,7 @@ def _lost_findings(used: Sequence[Effort]) -> list[Finding]:
     """Say where one of two belts goes on alone."""
     found = []
     for effort, other in ((used[0], used[-1]), (used[-1], used[0])):
-        gone = (~effort.present & other.present).reshape(effort.rms.size, -1).any(axis=1)
+        gone = np.any((~effort.present & other.present).reshape(effort.rms.size, -1), axis=1)
         if gone.any():
             share = float(gone.mean())
             message = f"lost in {share:.1%} of the epochs, the other belt goes on alone"

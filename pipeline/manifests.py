@@ -102,9 +102,10 @@ def guide() -> str:
 def _parse(text: str, name: str) -> tuple[yaml.Node | None, Any]:
     """Return the document as nodes, which know their lines, and as values."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         _refuse_duplicate_keys(node, name, set())
-        return node, yaml.safe_load(text)
+        return node, None if node is None else loader.construct_document(node)
     except ManifestInvalid:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # also dates that do not exist, endless nesting

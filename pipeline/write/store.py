@@ -136,7 +136,11 @@ def _disk() -> Iterator[None]:
     except OSError as error:
         if isinstance(error, StorageError):
             raise
-        raise StorageError("the store cannot be written", saw=error.strerror or type(error).__name__) from error
+        raise StorageError(
+            "the store cannot be written",
+            saw=error.strerror or type(error).__name__,
+            do="Make room or look at the disk, then run the same command again.",
+        ) from error
 
 
 # --- arrays ------------------------------------------------------------------------------------------------

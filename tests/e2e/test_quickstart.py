@@ -13,7 +13,8 @@ import xarray as xr
 
 from tests.command_line import environment, sleep2vec
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+README = (DOCS.parent / "README.md").read_text("utf-8")
 QUICKSTART = README.split("## Quickstart")[1].split("\n## ")[0]
 (COMMANDS,) = re.findall(r"```bash\n(.*?)```", QUICKSTART, re.DOTALL)
 (PYTHON,) = re.findall(r"```python\n(.*?)```", QUICKSTART, re.DOTALL)
@@ -42,6 +43,23 @@ def test_five_lines_print_what_the_page_shows(done: tuple[Path, list[int]]) -> N
     )
     assert re.findall(r"^import (\w+)", PYTHON, re.MULTILINE) == ["xarray"]
     assert shown.stdout.splitlines()[-1] == SHOWN.group(1).splitlines()[-1]
+
+
+def test_examples_for_readers_run(done: tuple[Path, list[int]]) -> None:
+    """Every piece of docs/read-the-stores.md runs after the others on the quickstart's output."""
+    pieces = re.findall(r"```python\n(.*?)```", (DOCS / "read-the-stores.md").read_text("utf-8"), re.DOTALL)
+    told = (
+        "print(n3.sizes['epoch'] > 0, lost.any().item(), len(events) > 0, n_apnea is not None, eeg, clock_s.size)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:Consolidated metadata", "-c", "\n".join([*pieces, told])],
+        cwd=done[0],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.stderr, shown.stdout) == ("", "True False True True eeg_c4_m1 60\n")
 
 
 def test_printed_dataset_is_the_real_one(done: tuple[Path, list[int]]) -> None:

@@ -25,7 +25,7 @@ from schemas.recording import Signal
 
 __all__ = ["RESAMPLER", "Resampled", "gap_margin_s", "resample_wave"]
 
-RESAMPLER = "overlap-save FFT, zero-phase Kaiser FIR, float32, version 1"
+RESAMPLER = "overlap-save FFT, zero-phase Kaiser FIR, float32, version 2"
 _MARGIN_UPPER = 8.0  # cycles of the upper edge; 2 % of the low-pass kernel (root of energy) reaches farther
 _MARGIN_LOWER = 0.25  # periods of the lower edge; beyond, the baseline is wrong by about 3 % of the signal
 
@@ -74,8 +74,8 @@ def resample_wave(
     Notes
     -----
     Single precision; the error is about 1e-7 of the largest deviation from the signal's mean. Each segment is
-    continued beyond its ends as `pipeline.derive.source` describes. An output sample between the last native sample
-    and the end of its interval is still given.
+    continued beyond its ends as `pipeline.derive.source` describes; linear only where no end is within reach. An
+    output sample between the last native sample and the end of its interval is still given.
     """
     _refuse_alias(signal, band, rate_hz)
     grid = Grid(rate_hz, start_s, n_sample)

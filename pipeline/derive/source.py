@@ -2,13 +2,11 @@
 
 Where the band has no lower edge a segment is continued by odd reflection in its end sample, which keeps value and
 slope. With a lower edge that would lift the baseline beyond the end by twice whatever the end sample happens to be
-above it, so the reflection settles, within one cycle of the upper edge, to a reflection in the local level.
-(Compared with plain odd and even reflection in docs/adr/0003.)
+above it, so there the segment is continued by linear prediction.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.derive.band import Band
+from pipeline.derive.continuation import continued, n_told
 from schemas.recording import Segment
 
 __all__ = ["Source"]
-
-_LEVEL_PERIODS = 0.7  # of the lower edge: shorter follows breaths, longer misses drifts (docs/adr/0003)
 
 
 @dataclass(frozen=True)
@@ -62,29 +59,23 @@ class Source:
 
     @cached_property
     def _before(self) -> NDArray[np.float32]:
-        return self._beyond(np.arange(self.n_reach + 1))
+        return self._beyond(0, 1)
 
     @cached_property
     def _after(self) -> NDArray[np.float32]:
-        return self._beyond(self.segment.n_sample - 1 - np.arange(self.n_reach + 1))
+        return self._beyond(self.segment.n_sample - 1, -1)
 
-    def _beyond(self, inwards: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the continuation, nearest first, from the indices that lead inwards from an end."""
+    def _beyond(self, end: int, inwards: int) -> NDArray[np.float32]:
+        """Return the continuation, nearest first, beyond the sample ``end``, from where ``inwards`` leads back."""
+        if not self.band.low_hz:
+            edge = self._at(end + inwards * np.arange(self.n_reach + 1))
+            return np.asarray(2 * edge[0] - edge[1:], np.float32)
+        n = min(self.segment.n_sample, n_told(self.band, self.rate_hz))
+        told = self._at(end + inwards * np.arange(n))[::-1]
+        return np.asarray(continued(told, self.n_reach, self.band, self.rate_hz), np.float32)
+
+    def _at(self, index: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return samples by their numbers; beyond the segment its farthest sample is held."""
         n_per = self.segment.digital.shape[1]
-        index = np.clip(inwards, 0, self.segment.n_sample - 1)
-        edge = self.segment.digital[index // n_per, index % n_per].astype(np.float64) - self.reference
-        mirrored = 2 * edge[0] - edge[1:]
-        if self.band.low_hz:
-            mirrored += 2 * (self._level(edge) - edge[0]) * self._settling(mirrored.size)
-        return np.asarray(mirrored, np.float32)
-
-    def _level(self, edge: NDArray[np.float64]) -> float:
-        """Return the level near an end: a mean over most of a period of the lower edge, tapered inwards."""
-        n = min(edge.size, math.ceil(_LEVEL_PERIODS * self.rate_hz / (self.band.low_hz or math.inf)))
-        weight = np.cos(np.arange(n) / n * np.pi / 2) ** 2
-        return float(np.average(edge[:n], weights=weight))
-
-    def _settling(self, n: int) -> NDArray[np.float64]:
-        """Return a ramp from 0 to 1 over one cycle of the upper edge."""
-        cycle = np.arange(1, n + 1) * (self.band.high_hz / self.rate_hz)
-        return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.minimum(cycle, 1.0)))
+        index = np.clip(index, 0, self.segment.n_sample - 1)
+        return np.asarray(self.segment.digital[index // n_per, index % n_per], np.float64) - self.reference

@@ -312,6 +312,11 @@ def prove(
         Run it from the beginning in any case.
     folder, unfinished : Path
         Where evidence is kept, and where the steps of campaigns that have not ended.
+
+    Raises
+    ------
+    RuntimeError
+        When the code under trial was changed meanwhile.
     """
     key = Key.of(what.covers, what.parameters)
     kept = evidence.read(folder, name)
@@ -321,6 +326,11 @@ def prove(
         shutil.rmtree(unfinished / name, ignore_errors=True)
     progress = Progress(unfinished / name / "steps.json", key)
     figures = what.find(progress, what.parameters)
+    if Key.of(what.covers, what.parameters) != key:
+        shutil.rmtree(unfinished / name)
+        raise RuntimeError(
+            f"{name}: files that it covers were changed while it ran; its figures are of no one version"
+        )
     written = evidence.write(folder, name, key, progress, figures, what.bars)
     shutil.rmtree(unfinished / name)
     return written

@@ -135,6 +135,17 @@ def test_other_parameters_are_another_campaign(tmp_path: Path, counting: Campaig
     assert (found["figures"], steps.done) == ({"sum": 4}, [1, 2, 3, 4])
 
 
+def test_code_that_changes_meanwhile_proves_nothing(
+    tmp_path: Path, counting: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures of two versions of the code are not kept."""
+    digests = iter("ab")
+    monkeypatch.setattr(evidence, "code_digest", lambda covers: next(digests))
+    with pytest.raises(RuntimeError, match="counting: files that it covers were changed"):
+        proven(tmp_path, counting)
+    assert not (tmp_path / "counting.json").exists()
+
+
 def test_changed_code_is_another_campaign() -> None:
     """The digest is that of names and contents of the files covered, and of no others."""
     one = evidence.code_digest(["benchmarks/prove.py"])

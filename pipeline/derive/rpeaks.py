@@ -1,0 +1,116 @@
+"""Beats of a night: when the heart's ventricles were activated, from one ECG lead.
+
+Four steps, each in its module: `beat_bands` (what a QRS complex has and nothing else does), `beat_candidates` (its
+maxima, weighed against the local height of beats and the local noise), `beat_path` (the most credible sequence of
+them), `beat_fiducial` (the same point of every complex, between samples). Every ectopic beat is a beat; nothing is
+added where none was seen. Definition, measurements and limits: docs/adr/0007.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.derive.beat_bands import Bands, split_bands
+from pipeline.derive.beat_candidates import find_candidates
+from pipeline.derive.beat_fiducial import place_fiducials
+from pipeline.derive.beat_path import REFRACTORY_S, best_path
+from schemas.errors import SignalError
+
+__all__ = ["CLEAR", "DETECTOR", "Beats", "detect", "detect_beats"]
+
+DETECTOR = "three QRS bands, best path, one fiducial, version 1"
+CLEAR = 5.0  # height over noise: 99 % of beats of annotated records and no maximum of pure noise
+_LEAST_RATE_HZ = 80.0  # below, the band at 24 Hz does not fit
+_LEAST_S = 0.5  # shorter ECGs hold no beat with both its sides
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Beats of one lead.
+
+    Parameters
+    ----------
+    time_s : ndarray, shape (n_beat,), float64, seconds
+        From the ECG's first sample, strictly increasing.
+    height : ndarray, shape (n_beat,), float32
+        QRS strength over that of the beats around; about 1, ventricular beats up to 3.
+    noise : ndarray, shape (n_beat,), float32
+        QRS strength between beats over that of the beats around; 0.03 is usual. ``height / noise`` above `CLEAR` is
+        a beat in 99 of 100; "beats" found in nothing but noise have 1.5 to 3.
+    sign : int
+        Sign of the fiducial peak in the file: 1 for R, -1 for a deep S, or a lead the wrong way round.
+    """
+
+    time_s: NDArray[np.float64]
+    height: NDArray[np.float32]
+    noise: NDArray[np.float32]
+    sign: int
+
+
+def detect(ecg: NDArray[Any], rate_hz: float) -> NDArray[np.float64]:
+    """Return the times of all beats in an ECG.
+
+    Parameters
+    ----------
+    ecg : ndarray, shape (n_sample,), any real type and unit
+        One lead at its native rate, not filtered. Not finite where missing.
+    rate_hz : float
+        Native rate, from 80 Hz.
+
+    Returns
+    -------
+    ndarray, shape (n_beat,), float64, seconds
+        From the first sample, strictly increasing, between samples.
+
+    Raises
+    ------
+    SignalError
+        When the rate is too low to see QRS complexes.
+    """
+    return detect_beats(ecg, rate_hz).time_s
+
+
+def detect_beats(ecg: NDArray[Any], rate_hz: float) -> Beats:
+    """Return the beats of an ECG with what is known about each; arguments and errors as for `detect`.
+
+    Notes
+    -----
+    Neither gain nor sign of the ECG matters. About 0.2 CPU-s and 60 MB for 8 h at 256 Hz.
+    """
+    if not rate_hz >= _LEAST_RATE_HZ:
+        raise SignalError(
+            "the ECG is too slow to find beats in",
+            saw=f"{rate_hz:g} Hz",
+            expected=f"at least {_LEAST_RATE_HZ:g} Hz",
+            why="QRS complexes are told from other waves by what they have at 24 Hz.",
+            do="Take a lead with a higher rate, or do without beats.",
+        )
+    if ecg.size < _LEAST_S * rate_hz:
+        nothing = np.zeros(0, np.float32)
+        return Beats(np.zeros(0), nothing, nothing, 1)
+    bands = split_bands(ecg, rate_hz)
+    candidates = find_candidates(bands, _present(ecg, rate_hz, bands))
+    chosen = best_path(candidates)
+    height, noise = candidates.height[chosen], candidates.noise[chosen]
+    fiducials = place_fiducials(bands, candidates.time_s[chosen], height > CLEAR * noise)
+    kept = _apart(fiducials.time_s, height) & (fiducials.time_s >= 0) & (fiducials.time_s < ecg.size / rate_hz)
+    return Beats(fiducials.time_s[kept], height[kept], noise[kept], fiducials.sign)
+
+
+def _present(ecg: NDArray[Any], rate_hz: float, bands: Bands) -> NDArray[np.bool_]:
+    """Return at which working samples the ECG is there."""
+    nearest = np.rint(np.arange(bands.strength.size) * (rate_hz / bands.rate_hz)).astype(np.intp)
+    return np.asarray(np.isfinite(ecg[np.minimum(nearest, ecg.size - 1)]))
+
+
+def _apart(time_s: NDArray[np.float64], height: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which beats stay when of two within the refractory period the weaker goes."""
+    kept: NDArray[np.bool_] = np.ones(time_s.size, np.bool_)
+    while (close := np.flatnonzero(np.diff(time_s[kept]) < REFRACTORY_S)).size:
+        index = np.flatnonzero(kept)
+        kept[[index[k] if height[index[k]] < height[index[k + 1]] else index[k + 1] for k in close]] = False
+    return kept

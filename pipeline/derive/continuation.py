@@ -27,7 +27,8 @@ _ORDER = 40  # coefficients: 10 s of a belt's means, two breaths
 _PERIODS = 8.0  # of the lower edge that are learnt from
 _MEANS_A_PERIOD = 80.0  # of the lower edge: 4 a second for a belt, as many as its output has
 _NEAR = 16  # native samples a coefficient that the near prediction learns from
-_FADE_CYCLES = 2.0  # of the upper edge, over which the near prediction gives way to the far one
+_LEVEL_CYCLES = 2.0  # of the upper edge, over which the far prediction takes over the level
+_DETAIL_CYCLES = 12.0  # of the upper edge, over which what the means do not show fades away
 _USUAL_PERCENT = (0.25, 99.75)  # a spike near the end is no part of the range, a step half a second before it is
 _RIDGE = 1e-9  # of the mean power: below an integer's rounding, above a double's
 _OUTLIER = 4.5  # median absolute residuals from which a sample counts less: 3 standard deviations
@@ -64,15 +65,22 @@ def continued(told: _Floats, n: int, band: Band, rate_hz: float) -> _Floats:
     n_mean = max(1, int(rate_hz / (_MEANS_A_PERIOD * band.low_hz)))
     if n_mean == 1 or told.size < n_mean:
         return _predicted(told, n, usual)
-    near = _predicted(told[-_NEAR * _ORDER :], n, usual)
+    near = _predicted(told[-_NEAR * _ORDER :], n + n_mean, usual)
     mean = told[told.size % n_mean :].reshape(-1, n_mean).mean(axis=1)
     ahead = np.concatenate([mean[-1:], _predicted(mean, n // n_mean + 2, usual)])
     centre = np.arange(ahead.size) * n_mean - (n_mean - 1) / 2
     index = np.arange(1, n + 1)
     far = np.interp(index, centre, ahead)
-    cycle = index * band.high_hz / rate_hz
-    share = 0.5 - 0.5 * np.cos(np.pi * np.minimum(cycle / _FADE_CYCLES, 1.0))
-    return np.asarray(near + share * (far - near))
+    near_mean = near[: near.size // n_mean * n_mean].reshape(-1, n_mean).mean(axis=1)
+    level = np.interp(index, centre[1 : near_mean.size + 1], near_mean)
+    cycle: _Floats = index * (band.high_hz / rate_hz)
+    joined = far + _fading(cycle / _LEVEL_CYCLES) * (level - far)
+    return np.asarray(joined + _fading(cycle / _DETAIL_CYCLES) * (near[:n] - level))
+
+
+def _fading(x: _Floats) -> _Floats:
+    """Return half a cosine from 1 at 0 to 0 at 1."""
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.minimum(x, 1.0)))
 
 
 def _predicted(x: _Floats, n: int, usual: _Floats) -> _Floats:

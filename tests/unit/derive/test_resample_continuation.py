@@ -50,12 +50,12 @@ def ends_error(make_signal: Maker, x: NDArray[np.float64], rate_hz: int, cut_s: 
 
 
 @pytest.mark.parametrize("native", [8, 10, 16, 32, 64, 128])
-@pytest.mark.parametrize("frequency_hz", [0.1, 0.15, 0.25, 0.5, 1.0, 1.6])
+@pytest.mark.parametrize("frequency_hz", [0.1, 0.15, 0.25, 0.5, 1.0, 1.7])
 @pytest.mark.parametrize(("kind", "low_hz"), [(Kind.BELT, 0.05), (Kind.NASAL_PRESSURE, 0.03)])
 def test_breathing_tone_does_not_lag_at_the_ends(
     make_signal: Maker, native: int, frequency_hz: float, kind: Kind, low_hz: float
 ) -> None:
-    """From any start phase, first and last minute lag by at most 0.1 ms; the size is right to 0.1 %."""
+    """From any start phase, first and last minute lag by at most 0.1 ms; the size is right to 0.05 %."""
     band = band_for(KINDS[kind], make_signal(rate_hz=native).rate_hz, low_hz)
     assert band is not None
     native_s, out_s = np.arange(240 * native) / native, np.arange(240 * 4) / 4
@@ -69,7 +69,7 @@ def test_breathing_tone_does_not_lag_at_the_ends(
             waves = np.stack([np.sin(angle), np.cos(angle)], axis=1)
             (a, b), *_ = np.linalg.lstsq(waves, out[minute].astype(float), rcond=None)
             assert abs(np.arctan2(b, a)) / (2 * np.pi * frequency_hz) <= 1e-4
-            assert np.hypot(a, b) / 30000 == pytest.approx(1, abs=1e-3)
+            assert np.hypot(a, b) / 30000 == pytest.approx(1, abs=5e-4)
 
 
 @pytest.mark.parametrize("native", [10, 32])
@@ -114,7 +114,7 @@ def test_spike_near_the_end_is_not_continued(make_signal: Maker, before_s: float
 
 
 @pytest.mark.parametrize("phase", np.arange(4) * np.pi / 2)
-@pytest.mark.parametrize(("frequency_hz", "limit"), [(100.0, 0.02), (70.0, 0.15)])
+@pytest.mark.parametrize(("frequency_hz", "limit"), [(100.0, 0.002), (70.0, 0.01)])
 def test_tone_that_must_go_leaves_no_click(
     make_signal: Maker, phase: float, frequency_hz: float, limit: float
 ) -> None:

@@ -73,7 +73,7 @@ def continued(told: _Floats, n: int, band: Band, rate_hz: float) -> _Floats:
     far = np.interp(index, centre, ahead)
     near_mean = near[: near.size // n_mean * n_mean].reshape(-1, n_mean).mean(axis=1)
     level = np.interp(index, centre[1 : near_mean.size + 1], near_mean)
-    cycle: _Floats = index * (band.high_hz / rate_hz)
+    cycle = np.asarray(index * (band.high_hz / rate_hz), np.float64)
     joined = far + _fading(cycle / _LEVEL_CYCLES) * (level - far)
     return np.asarray(joined + _fading(cycle / _DETAIL_CYCLES) * (near[:n] - level))
 

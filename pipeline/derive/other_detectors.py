@@ -16,19 +16,18 @@ from schemas.errors import SignalError
 __all__ = ["OTHER_DETECTORS", "detect_with"]
 
 
-def _neurokit2(ecg: NDArray[np.float64], rate_hz: float) -> NDArray[Any]:
-    toolbox = import_module("neurokit2")
+def _neurokit2(package: Any, ecg: NDArray[np.float64], rate_hz: float) -> NDArray[Any]:
     whole_hz = round(rate_hz)  # its filters take whole rates only
-    _, found = toolbox.ecg_peaks(toolbox.ecg_clean(ecg, sampling_rate=whole_hz), sampling_rate=whole_hz)
+    _, found = package.ecg_peaks(package.ecg_clean(ecg, sampling_rate=whole_hz), sampling_rate=whole_hz)
     return np.asarray(found["ECG_R_Peaks"])
 
 
-def _sleepecg(ecg: NDArray[np.float64], rate_hz: float) -> NDArray[Any]:
-    return np.asarray(import_module("sleepecg").detect_heartbeats(ecg, rate_hz))
+def _sleepecg(package: Any, ecg: NDArray[np.float64], rate_hz: float) -> NDArray[Any]:
+    return np.asarray(package.detect_heartbeats(ecg, rate_hz))
 
 
 OTHER_DETECTORS = {"neurokit2": _neurokit2, "sleepecg": _sleepecg}
-"""Name, which is that of the package to install, to what returns samples."""
+"""Name, which is also that of the package, to what asks it for samples."""
 
 
 def detect_with(name: str, ecg: NDArray[Any], rate_hz: float) -> NDArray[np.float64]:
@@ -55,14 +54,14 @@ def detect_with(name: str, ecg: NDArray[Any], rate_hz: float) -> NDArray[np.floa
     """
     if name not in OTHER_DETECTORS:
         raise SignalError("no such beat detector", saw=name, expected=", ".join(sorted(OTHER_DETECTORS)))
-    known = np.isfinite(ecg)
-    if not known.any():
-        return np.zeros(0)
-    filled = np.where(known, ecg, np.median(ecg[known])).astype(np.float64)
     try:
-        samples = OTHER_DETECTORS[name](filled, rate_hz)
+        package = import_module(name)
     except ModuleNotFoundError:
         raise SignalError(
             "a beat detector is not installed", saw=f"no package {name}", expected="it", do=f"pip install {name}"
         ) from None
-    return np.unique(samples) / rate_hz
+    known = np.isfinite(ecg)
+    if not known.any():
+        return np.zeros(0)
+    filled = np.where(known, ecg, np.median(ecg[known])).astype(np.float64)
+    return np.unique(OTHER_DETECTORS[name](package, filled, rate_hz)) / rate_hz

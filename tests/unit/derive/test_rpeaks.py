@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -60,6 +61,7 @@ def test_rate_need_not_be_whole() -> None:
     """Times follow the rate that is given, over the whole recording."""
     ecg = ecg_of(beat_train(), 256)
     np.testing.assert_allclose(detect(ecg, 255.9), detect(ecg, 256) * (256 / 255.9), rtol=0, atol=1e-3)
+    np.testing.assert_array_equal(detect(ecg, Fraction(2559, 10)), detect(ecg, 255.9))
 
 
 def test_sign_does_not_matter() -> None:

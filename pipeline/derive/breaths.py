@@ -1,9 +1,9 @@
 """Breaths of a night: when each inspiration begins, and the interval from breath to breath.
 
-A breath is an upward swing of respiration of at least 15 % of the swings around it: more than an apnea leaves (10 %
-at most, AASM), less than any hypopnea that is scored (30 to 70 %). It begins when inspiratory flow begins, so a rest
-after expiration belongs to the breath before. Where the belts work against each other an obstructed effort is found
-in their difference; it is listed, and is no breath. Definition, measurements and limits: docs/adr/0008-resp.md.
+A breath is an upward swing of respiration of at least 15 % of the swings around it: more than an apnea leaves (at
+most 10 %, AASM), less than any hypopnea that is scored (30 to 70 %). It begins when inspiratory flow begins, so a
+rest after expiration belongs to the breath before. Where the belts work against each other an obstructed effort is
+found in their difference; it is listed, and is no breath. Definition, measurements, limits: docs/adr/0008-resp.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from scipy.ndimage import maximum_filter1d, minimum_filter1d, percentile_filter
 
 from pipeline.derive.effort import RATE_HZ
 from pipeline.derive.resp import Resp
@@ -29,6 +29,7 @@ _MOST_SWING = 5.0  # sighs have 2 to 4; more is movement
 _BLOCK_S = 10.0  # holds one breath at least
 _AROUND_S = 300.0  # both sides together: the level follows a new position, and outlasts an event
 _TYPICAL = 75.0  # percentile of the blocks around: breathing between events, also where events are the half of it
+_BREATHS_AROUND = 61  # about as long
 _LEAST_LEVEL = 0.1  # of the night's typical swing
 _ONSET_FLOW = (
     0.3,
@@ -134,10 +135,21 @@ def _find(value: Floats, level: Floats, *, is_flow: bool) -> _Found:
 def _find_in(value: Floats, level: Floats, offset: int, *, is_flow: bool) -> _Found:
     smooth = value.copy()
     smooth[1:-1] = (value[:-2] + 2 * value[1:-1] + value[2:]) / 4
-    low, high = _alternate(smooth, level * np.float32(_LEAST_SWING))
-    onset = _onset(smooth, low, high) if is_flow else _onset(np.diff(smooth, append=smooth[-1:]), low, high) + 0.5
+    least = level * np.float32(_LEAST_SWING)
+    low, high = _alternate(smooth, least)
+    flow = smooth if is_flow else np.diff(smooth, append=smooth[-1:])
+    largest = _largest_between(flow, low, high)
+    inward = _flows_in(flow[largest])
+    low, high, largest = low[inward], high[inward], largest[inward]
+    onset = _onset(flow, low, largest) + (0.0 if is_flow else 0.5)
     swing = (smooth[high] - smooth[low]) / level[high]
     return _Found(onset + offset, swing.astype(np.float32))
+
+
+def _flows_in(largest: Floats) -> NDArray[np.bool_]:
+    """Return where inspiratory flow is that of a breath too: after the last breath a high-passed line creeps up."""
+    around = percentile_filter(largest, _TYPICAL, _BREATHS_AROUND, mode="nearest") if largest.size else largest
+    return np.asarray(largest >= np.float32(_LEAST_SWING) * around)
 
 
 def _alternate(wave: Floats, least: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -171,11 +183,8 @@ def _alternate(wave: Floats, least: Floats) -> tuple[NDArray[np.intp], NDArray[n
     return np.array(low, np.intp), np.array(high, np.intp)
 
 
-def _onset(flow: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> Times:
+def _onset(flow: Floats, low: NDArray[np.intp], largest: NDArray[np.intp]) -> Times:
     """Return where inspiratory flow begins, in samples: the line through two early levels, brought down to 0."""
-    if not low.size:
-        return np.zeros(0)
-    largest = _largest_between(flow, low, high)
     early, later = (_crossing(flow, largest, low, fraction) for fraction in _ONSET_FLOW)
     share = _ONSET_FLOW[0] / (_ONSET_FLOW[1] - _ONSET_FLOW[0])
     return np.asarray(early - share * (later - early))
@@ -183,6 +192,8 @@ def _onset(flow: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> Times
 
 def _largest_between(flow: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the sample of largest flow on the way from every trough up to its peak."""
+    if not low.size:
+        return low
     stop = np.minimum(high + 1, flow.size - 1)
     n_step = stop - low
     largest = np.maximum.reduceat(flow, np.column_stack([low, stop]).reshape(-1))[::2]

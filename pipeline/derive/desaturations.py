@@ -2,12 +2,13 @@
 
 The rule, on readings as masked by `pipeline.derive.oximetry`:
 
-1. **Baseline** is the highest reading of the two minutes before, not before the previous nadir; the last instant at
-   which it was read is the onset. A slow drift is no desaturation.
+1. **Baseline** is the highest reading of the two minutes before, not before the previous nadir; the last instant
+   at which it was read is the onset. A slow drift is no desaturation.
 2. A desaturation is a reading lower than its baseline by ``drop_percent`` or more.
-3. **Nadir** is the first instant of the lowest reading until saturation rises again by 2 %: 1 % is a rounding.
-4. **End** is the first instant within 1 % of the baseline; where that is not reached before the next desaturation
-   or within two minutes of the nadir, the first instant of the highest reading until then.
+3. **Nadir** is the first instant of the lowest reading within two minutes of the onset and before saturation rises
+   again by 2 %: 1 % is a rounding.
+4. **End** is the first instant within 1 % of the baseline, at the latest two minutes after the nadir or at the
+   onset of the next desaturation.
 5. From onset to end it lasts 10 s or more.
 6. Nothing is judged across a missing reading: each stretch is a night of its own.
 
@@ -32,7 +33,7 @@ from schemas.kinds import RateClass
 __all__ = ["Desaturations", "desaturations"]
 
 _RATE_HZ = RateClass.SLOW.rate_hz
-_WINDOW_S = 120.0
+_WINDOW = 120 * _RATE_HZ  # samples; two minutes
 _RISE_PERCENT = 2.0
 _RECOVERED_PERCENT = 1.0
 _LEAST_S = 10.0
@@ -65,29 +66,29 @@ class _Fall:
     baseline: float
     nadir_at: int
     nadir: float
-    end: int
-    highest: float  # since the nadir, first read at ``end``
+    highest: float  # since the nadir
+    end: int | None = None
 
     def deepen(self, begin: int, value: float) -> bool:
         """Take a new nadir, unless saturation had risen already."""
-        deeper = value < self.nadir and self.highest < self.nadir + _RISE_PERCENT
+        deeper = value < self.nadir and not self.has_risen and begin - self.onset <= _WINDOW
         if deeper:
-            self.nadir_at = self.end = begin
+            self.nadir_at = begin
             self.nadir = self.highest = value
         return deeper
 
-    def recover(self, begin: int, value: float) -> bool:
-        """Take a reading since the nadir; return whether the next fall may begin."""
-        if begin - self.nadir_at > _WINDOW_S * _RATE_HZ:
-            return True
-        if value > self.highest:
-            self.end, self.highest = begin, value
-        return self.highest >= min(self.nadir + _RISE_PERCENT, self.baseline - _RECOVERED_PERCENT)
+    def recover(self, begin: int, value: float) -> None:
+        """Take a reading since the nadir."""
+        self.highest = max(self.highest, value)
+        if begin - self.nadir_at > _WINDOW:
+            self.end = self.nadir_at + _WINDOW
+        elif self.highest >= self.baseline - _RECOVERED_PERCENT:
+            self.end = begin
 
-    def is_over(self, begin: int) -> bool:
-        """Whether the end is known."""
-        late = begin - self.nadir_at > _WINDOW_S * _RATE_HZ
-        return late or self.highest >= self.baseline - _RECOVERED_PERCENT
+    @property
+    def has_risen(self) -> bool:
+        """Whether what falls from here on is another desaturation."""
+        return self.highest >= self.nadir + _RISE_PERCENT
 
 
 def desaturations(spo2: NDArray[np.float32], *, drop_percent: float) -> Desaturations:
@@ -109,9 +110,9 @@ def desaturations(spo2: NDArray[np.float32], *, drop_percent: float) -> Desatura
     rows = []
     for first, stop in runs(np.isfinite(spo2)):
         for fall in _falls(spo2[first:stop], drop):
-            if fall.end - fall.onset >= _LEAST_S * _RATE_HZ:
-                times = [first + fall.onset, first + fall.nadir_at, first + fall.end]
-                rows.append([*times, fall.baseline, fall.nadir])
+            end = fall.end if fall.end is not None else min(fall.nadir_at + _WINDOW, stop - first - 1)
+            if end - fall.onset >= _LEAST_S * _RATE_HZ:
+                rows.append([first + fall.onset, first + fall.nadir_at, first + end, fall.baseline, fall.nadir])
     table = np.array(rows, np.float64).reshape(-1, 5).T
     table[:3] /= _RATE_HZ
     return Desaturations(*table[:3], *table[3:].astype(np.float32))
@@ -122,7 +123,7 @@ def _falls(known: NDArray[np.float32], drop: float) -> list[_Fall]:
     begins = np.concatenate([[0], np.flatnonzero(np.diff(known)) + 1])
     ends = np.append(begins[1:], known.size) - 1
     found: list[_Fall] = []
-    fall: _Fall | None = None
+    fall: _Fall | None = None  # the last one, until it has ended
     highs: deque[tuple[int, float]] = deque()  # last instants of falling maxima; the first is the baseline
     for begin, end, value in zip(begins.tolist(), ends.tolist(), known[begins].tolist(), strict=True):
         if fall and fall.deepen(begin, value):
@@ -130,15 +131,16 @@ def _falls(known: NDArray[np.float32], drop: float) -> list[_Fall]:
         while highs and highs[-1][1] <= value:
             highs.pop()
         highs.append((end, value))
-        while begin - highs[0][0] > _WINDOW_S * _RATE_HZ:
+        while begin - highs[0][0] > _WINDOW:
             highs.popleft()
-        if fall and not fall.recover(begin, value):
-            continue
-        if fall and fall.is_over(begin):
-            fall = None
+        if fall:
+            fall.recover(begin, value)
+            fall = fall if fall.end is None else None
         onset, baseline = highs[0]
-        if baseline - value >= drop:
-            fall = _Fall(onset, baseline, begin, value, begin, value)
+        if baseline - value >= drop and (fall is None or fall.has_risen):
+            if fall:
+                fall.end = onset
+            fall = _Fall(onset, baseline, begin, value, value)
             found.append(fall)
             highs = deque([(end, value)])
     return found

@@ -44,7 +44,7 @@ _TO_RMS = float(np.sqrt(2.0 / (_N * np.square(_WINDOW).sum())))
 REGULAR = 0.5  # share of power at the breathing rate; quiet breathing has 0.6 to 0.95, noise 0.1, drift 0.25
 _LEAST_REGULAR = 0.25  # of the epochs that are there; wake, REM and apnea are irregular, a whole night is not
 LEAST_QUIET = 6  # epochs: less than three minutes of quiet breathing decide nothing
-_MARGIN_S = 5.0  # a quarter of a period of 0.05 Hz: beyond, the high-pass has forgotten where the line rested
+_MARGIN = (EPOCH_S + 10) * RATE_HZ  # samples; the rest of an epoch, and half a period of the high-pass at 0.05 Hz
 _DEAD_S = 180.0  # nobody stops breathing for so long
 _DEAD_SHARE = 0.05  # of the night's amplitude
 
@@ -108,16 +108,18 @@ def judge(given: EffortInput) -> Effort:
     """Mask where a sensor was lost and measure its epochs.
 
     Lost is: missing, resting on one count, or below five hundredths of the night's amplitude for three minutes; and
-    five seconds on either side of the last two, where the filters still remember.
+    forty seconds on either side of the last two: an epoch that is lost in part bears no sign of it, and a line that
+    falls off leaves a step that the filters remember.
     """
     value = given.value.copy()
-    value[_lost(given)] = np.nan
+    flat = np.any(given.flat.reshape(-1, _N), axis=1)
+    if flat.any():
+        value[_widen(flat)] = np.nan
     effort = _measure(given.channel, value)
-    quiet = effort.rms < _DEAD_SHARE * effort.amplitude
-    dead = _long_runs(quiet, int(_DEAD_S / EPOCH_S))
+    dead = _long_runs(effort.rms < _DEAD_SHARE * effort.amplitude, int(_DEAD_S / EPOCH_S))
     if not dead.any():
         return effort
-    value[_widen(np.repeat(dead, _N))] = np.nan
+    value[_widen(dead)] = np.nan
     return _measure(given.channel, value)
 
 
@@ -140,23 +142,9 @@ def _long_runs(mask: NDArray[np.bool_], n_least: int) -> NDArray[np.bool_]:
     return kept
 
 
-def _lost(given: EffortInput) -> NDArray[np.bool_]:
-    """Return where nothing was measured; whole flat epochs are prolonged to where the line comes alive."""
-    missing = ~np.isfinite(given.value)
-    if not given.flat.any():
-        return missing
-    bend = np.zeros(given.value.size, np.float32)
-    bend[1:-1] = np.abs(np.diff(given.value, n=2))
-    bend[~np.isfinite(bend)] = 0
-    liveliness = maximum_filter1d(bend, 2 * RATE_HZ + 1)
-    working = liveliness[~given.flat]
-    still = liveliness < 0.2 * (np.median(working) if working.size else 0)
-    flat = given.flat | (_widen(given.flat, float(EPOCH_S)) & still)
-    return missing | _widen(flat)
-
-
-def _widen(mask: NDArray[np.bool_], margin_s: float = _MARGIN_S) -> NDArray[np.bool_]:
-    return np.asarray(maximum_filter1d(mask, 2 * round(margin_s * RATE_HZ) + 1))
+def _widen(epoch: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the samples of some epochs and of the margins around them."""
+    return np.asarray(maximum_filter1d(np.repeat(epoch, _N), 2 * _MARGIN + 1))
 
 
 def _measure(channel: str, value: NDArray[np.float32]) -> Effort:

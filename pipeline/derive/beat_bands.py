@@ -25,7 +25,7 @@ __all__ = ["WORKING_HZ", "Bands", "split_bands"]
 
 WORKING_HZ = 64.0  # nominal; exact in Bands.rate_hz
 _QRS_HZ = ((8.0, 3.0), (16.0, 4.0), (24.0, 6.0))  # centre and width (standard deviation) of the three bands
-_LEAST_SHARE = 0.12  # of the lowest band: so much the others count at least, for smooth, wide ventricular beats
+_LEAST_SHARE = 0.15  # of the lowest band: so much the others count at least, for smooth, wide ventricular beats
 _WAVE_HZ = (4.0, 36.0)  # half-amplitude edges of the complexes kept for the fiducial
 _WAVE_EDGE_HZ = (1.0, 3.0)  # standard deviations of these edges
 _BLOCK_S = 16.0  # at least; every kernel above has died away within a sixteenth of it

@@ -41,8 +41,8 @@ _BAND = np.arange(round(_BAND_HZ[0] * EPOCH_S), round(_BAND_HZ[1] * EPOCH_S) + 1
 _SHAPE = slice(1, int(np.searchsorted(FREQUENCY_HZ, 1.5)))  # the band and its harmonics
 _WINDOW = np.hanning(_N + 1)[:_N].astype(np.float32)
 _TO_RMS = float(np.sqrt(2.0 / (_N * np.square(_WINDOW).sum())))
-REGULAR = 0.5  # share of power at the breathing rate; quiet breathing has 0.6 to 0.95, noise 0.1, drift 0.25
-_LEAST_REGULAR = 0.25  # of the epochs that are there; wake, REM and apnea are irregular, a whole night is not
+REGULAR = 0.35  # share of power at the breathing rate; quiet breathing has 0.4 to 0.95, noise 0.1, drift 0.25
+_LEAST_REGULAR = 0.3  # of the epochs that are there: apnea, REM and wake are irregular; of drift a fifth is not
 LEAST_QUIET = 6  # epochs: less than three minutes of quiet breathing decide nothing
 _MARGIN = (EPOCH_S + 10) * RATE_HZ  # samples; the rest of an epoch, and half a period of the high-pass at 0.05 Hz
 _DEAD_S = 180.0  # nobody stops breathing for so long
@@ -124,8 +124,9 @@ def judge(given: EffortInput) -> Effort:
 
 
 def correlation(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """Return the correlation of the waves behind two spectra, epoch by epoch; shape (n_epoch,)."""
-    return np.asarray(np.sum(a * b.conj(), axis=1).real / (rms(a) * rms(b)))
+    """Return the correlation of the waves behind two spectra, epoch by epoch; 0 where one of them is."""
+    size = rms(a) * rms(b)
+    return np.asarray(np.sum(a * b.conj(), axis=1).real / np.where(size > 0, size, np.float32(1)))
 
 
 def rms(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
@@ -153,8 +154,7 @@ def _measure(channel: str, value: NDArray[np.float32]) -> Effort:
     rows = np.where(whole.reshape(-1, 1), rows, np.float32(0))
     spectrum = scipy.fft.rfft((rows - rows.mean(axis=1, keepdims=True)) * _WINDOW, axis=1) * np.float32(_TO_RMS)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    # Drift falls with the square of frequency: weighted, it has no peak. Flow is a derivative, weighted already.
-    regular = _regularity(power if channel in FLOWS else power * FREQUENCY_HZ.astype(np.float32))
+    regular = _regularity(power * FREQUENCY_HZ.astype(np.float32))  # the power of drift falls with its square
     spectrum[:, : _BAND[0]] = 0
     spectrum[:, _BAND[-1] + 1 :] = 0
     size = np.where(whole, rms(spectrum), np.float32(np.nan))

@@ -36,7 +36,10 @@ __all__ = ["BELTS", "FLOWS", "EffortInput", "GainStep", "Resp", "derive_resp"]
 
 Floats = NDArray[np.float32]
 _LEAST_COVERAGE = 0.5  # of the night; a source that has less leaves the night to the next one that has more
-_LEAST_CORRELATION = 0.3  # between belts in quiet breathing; with less, neither sign is the right one
+_CLEAR = 0.3  # correlation of an epoch's belts: they go together, or below -0.3 against each other
+_LEAST_CORRELATION = 0.5  # of the night: a lag of 60 degrees; with less, neither sign is the right one
+_LEAST_MINORITY = 0.1  # of the regular epochs
+_MORE = 1.1  # amplitudes that differ by less are the same
 _LEAST_COHERENCE = 0.5  # of an epoch's belts, for its phase to mean anything
 _STEP_WINDOW_S = 600.0  # longer than most runs of events; what returns within is breathing, not gain
 _STEP_RATIO = 1.5
@@ -180,17 +183,50 @@ def _combine(breathing: Mapping[str, Effort], findings: list[Finding]) -> _Mix |
     if len(belts) < 2:
         return _alone(belts[0]) if belts else None
     thor, abdo = belts
-    quiet = _quiet(thor, abdo)
-    n_quiet = int(quiet.sum())
-    typical = float(np.median(correlation(thor.spectrum[quiet], abdo.spectrum[quiet]))) if n_quiet else 0.0
-    if n_quiet < LEAST_QUIET or abs(typical) < _LEAST_CORRELATION:
-        findings.append(finding("PSG-S021", f"correlation {typical:.2f} in {n_quiet} quiet epochs"))
+    agreement = correlation(thor.spectrum, abdo.spectrum)
+    regular = np.minimum(thor.regular, abdo.regular)
+    rhythm = regular >= REGULAR
+    flow = next((breathing[name] for name in FLOWS if name in breathing), None)
+    sign = _common_sign(agreement, rhythm, thor, abdo, flow)
+    natural = rhythm & (sign * agreement > -_CLEAR)
+    typical = float(np.median(sign * agreement[natural])) if natural.sum() >= LEAST_QUIET else 0.0
+    if typical < _LEAST_CORRELATION:
+        message = f"correlation {sign * typical:.2f} in {int(natural.sum())} regular epochs"
+        findings.append(finding("PSG-S021", message))
         return _alone(max(belts, key=lambda belt: float(belt.regular.sum())))
-    return _sum_of(thor, abdo, quiet, typical)
+    quiet = natural & (sign * agreement >= _CLEAR)
+    quiet &= regular >= np.median(regular[quiet])
+    return _sum_of(thor, abdo, quiet, sign, sign * typical)
 
 
-def _sum_of(thor: Effort, abdo: Effort, quiet: NDArray[np.bool_], typical: float) -> _Mix:
-    half = 0.5 / thor.amplitude, np.sign(typical) * 0.5 / abdo.amplitude
+def _common_sign(
+    agreement: Floats, rhythm: NDArray[np.bool_], thor: Effort, abdo: Effort, flow: Effort | None
+) -> float:
+    """Return the sign that the abdomen has against the rib cage when air moves.
+
+    As a rule that is the sign in nearly all epochs. Where more than a tenth of the night is the other way round, as
+    obstruction can be, it is the one of the epochs with more flow, or, without a sensor of flow, with more movement
+    of the belts; and the more frequent one where that is the same.
+    """
+    together, against = (rhythm & (sign * agreement >= _CLEAR) for sign in (1, -1))
+    n_together, n_against = int(together.sum()), int(against.sum())
+    usual = 1.0 if n_together >= n_against else -1.0
+    if min(n_together, n_against) < max(LEAST_QUIET, _LEAST_MINORITY * (n_together + n_against)):
+        return usual
+    moved = flow.rms if flow else np.sqrt(thor.rms * abdo.rms)
+    moved_together, moved_against = (_median_known(moved[part]) for part in (together, against))
+    if max(moved_together, moved_against) < _MORE * min(moved_together, moved_against):
+        return usual
+    return 1.0 if moved_together > moved_against else -1.0
+
+
+def _median_known(value: Floats) -> float:
+    known = value[np.isfinite(value)]
+    return float(np.median(known)) if known.size else 0.0
+
+
+def _sum_of(thor: Effort, abdo: Effort, quiet: NDArray[np.bool_], sign: float, agreement: float) -> _Mix:
+    half = 0.5 / float(np.median(thor.rms[quiet])), sign * 0.5 / float(np.median(abdo.rms[quiet]))
     spectrum = np.asarray(thor.spectrum * np.float32(half[0]) + abdo.spectrum * np.float32(half[1]))
     together = float(np.median(rms(spectrum[quiet])))  # less than 1 where one belt lags behind the other
     only = 2 * half[0] * together, 2 * half[1] * together
@@ -206,16 +242,9 @@ def _sum_of(thor: Effort, abdo: Effort, quiet: NDArray[np.bool_], typical: float
         quiet,
         {"thor": half[0], "abdo": half[1]},
         {"thor": only[0], "abdo": only[1]},
-        {"belt_correlation": typical, "n_quiet_epoch": float(quiet.sum())},
+        {"belt_correlation": agreement, "n_quiet_epoch": float(quiet.sum())},
         np.asarray(np.float32(half[0]) * thor.value - np.float32(half[1]) * abdo.value),
     )
-
-
-def _quiet(thor: Effort, abdo: Effort) -> NDArray[np.bool_]:
-    """Return the more regular half of the epochs in which both belts breathe: events are hardly among them."""
-    regular = np.minimum(thor.regular, abdo.regular)
-    rhythm = regular >= REGULAR
-    return rhythm & (regular >= np.median(regular[rhythm])) if rhythm.any() else rhythm
 
 
 def _finish(mix: _Mix, breathing: Mapping[str, Effort], findings: list[Finding]) -> Resp:

@@ -7,8 +7,8 @@ every missing or doubtful sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,23 +86,48 @@ def make_channel(plan: ChannelPlan, night: Night, *, offset_s: float, n_epoch: i
 
 
 def _wave(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _Samples:
-    """Sum the leads, each band-limited to the same edges: resampling is linear."""
+    """Band-limit and resample the channel; leads of different rates are subtracted afterwards."""
     assert plan.band is not None
-    total: NDArray[np.float32] | None = None
+    value = np.zeros(n_sample, np.float32)
     flag = np.zeros(n_sample, np.uint16)
-    for lead in plan.leads:
+    for signal, factor in _lead_signals(plan, night):
         part = resample_wave(
-            night.signal(lead.index),
+            signal,
             band=plan.band,
             rate_hz=plan.spec.rate_class.rate_hz,
             start_s=offset_s,
             n_sample=n_sample,
-            factor=lead.factor,
+            factor=factor,
         )
-        total = part.value if total is None else total + part.value
+        value += part.value
         flag |= part.flag
-    assert total is not None
-    return _Samples(total, flag)
+    return _Samples(value, flag)
+
+
+def _lead_signals(plan: ChannelPlan, night: Night) -> list[tuple[Signal, float]]:
+    """Return the signals to be summed; leads on the same clock are one signal, their difference."""
+    leads = [(night.signal(lead.index), lead.factor) for lead in plan.leads]
+    if len(leads) == 2 and _same_clock(leads[0][0], leads[1][0]):
+        return [(_difference(leads), 1.0)]
+    return leads
+
+
+def _same_clock(a: Signal, b: Signal) -> bool:
+    def clock(signal: Signal) -> list[tuple[float, tuple[int, ...]]]:
+        return [(segment.start_s, segment.digital.shape) for segment in signal.segments]
+
+    return a.rate_hz == b.rate_hz and clock(a) == clock(b)
+
+
+def _difference(leads: Sequence[tuple[Signal, float]]) -> Signal:
+    """Return a signal whose counts, float32, are the leads' weighted sum in the channel's unit."""
+    (a, weight_a), (b, weight_b) = leads
+    gain_a, gain_b = np.float32(a.gain * weight_a), np.float32(b.gain * weight_b)
+    segments = tuple(
+        replace(of_a, digital=of_a.digital * gain_a + of_b.digital * gain_b)
+        for of_a, of_b in zip(a.segments, b.segments, strict=True)
+    )
+    return replace(a, gain=1.0, offset=a.offset * weight_a + b.offset * weight_b, segments=segments)
 
 
 def _step(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _Samples:

@@ -68,7 +68,7 @@ def test_run_counts_cpu_and_memory() -> None:
     """A process that fills 300 MB is seen to do so, and its CPU time is its own account of it."""
     code = "import time; x = b'1' * 300_000_000; sum(range(10_000_000)); print(time.process_time())"
     usage = measure.run(["-c", code])
-    assert 300 < usage.peak_mb < 400
+    assert usage.peak_mb > 300  # or what the parent had when it forked, if that was more
     assert usage.cpu_s == pytest.approx(float(usage.output), abs=0.3)
 
 

@@ -103,7 +103,7 @@ def find_breaths(resp: Resp) -> Breaths:
 
 
 def _level(value: Floats) -> Floats:
-    """Return the swing of the breaths around every sample."""
+    """Return the swing of the breaths around every sample; infinite where there is nothing to measure by."""
     n_block = int(_BLOCK_S * RATE_HZ)
     n = -(-value.size // n_block)
     padded = np.full(n * n_block, np.nan, np.float32)
@@ -112,12 +112,13 @@ def _level(value: Floats) -> Floats:
     swing = np.where(np.isfinite(rows).all(axis=1), rows.max(axis=1) - rows.min(axis=1), np.nan)
     known = np.flatnonzero(np.isfinite(swing))
     if not known.size:
-        return np.zeros(value.size, np.float32)
+        return np.full(value.size, np.inf, np.float32)
     n_around = min(int(_AROUND_S / _BLOCK_S) | 1, known.size)
     around = np.percentile(sliding_window_view(swing[known], n_around), _TYPICAL, axis=1)
     around = np.maximum(around, _LEAST_LEVEL * np.median(around))
     centre = (known[: around.size] + known[n_around - 1 :]) / 2 * n_block + n_block / 2
-    return np.asarray(np.interp(np.arange(value.size), centre, around), np.float32)
+    level = np.asarray(np.interp(np.arange(value.size), centre, around), np.float32)
+    return np.where(level > 0, level, np.float32(np.inf))
 
 
 def _find(value: Floats, level: Floats, *, is_flow: bool) -> _Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.derive.breaths import find_breaths
 from pipeline.derive.resp import Resp, derive_resp
 from tests.breathing import RATE_HZ, Breathing, Floats, breathe, drift, noise, respiration, sensors
 
@@ -290,3 +291,30 @@ def test_short_recordings(minutes: float) -> None:
     resp = respiration(thor=sleeper.volume, abdo=sleeper.volume)
     assert np.isfinite(resp.value).all()
     assert (resp.polarity == "unknown") == (minutes < 8)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_comes(seed: int) -> None:
+    """Channels that breathe, do not, rest, jump or have holes: arrays of the right form, or nothing."""
+    rng = np.random.default_rng(seed)
+    n = 120 * int(rng.integers(1, 60))
+    channels = {}
+    for name in ("thor", "abdo", "nasal_pressure", "airflow"):
+        breathing = breathe(float(rng.integers(6, 40)), seed=seed, wander=0.2).volume[:n]
+        spikes = np.where(rng.random(n) < 0.01, 1e6, 0.0)
+        choices = [breathing, breathing, breathing, rng.standard_normal(n), np.zeros(n), spikes]
+        value = np.resize(choices[int(rng.integers(6))], n) * 10.0 ** rng.integers(-6, 7)
+        for first in rng.integers(0, n, 3):
+            value[first : first + int(rng.integers(1, 600))] = rng.choice([np.nan, 0.0, 5.0])
+        channels[name] = value
+    flat = {name: np.repeat(rng.random(n // 120) < 0.05, 120) for name in channels}
+    resp = derive_resp(sensors(flat, **channels))
+    if resp is None:
+        return
+    breaths = find_breaths(resp)
+    assert (resp.value.shape, resp.value.dtype) == ((n,), np.float32)
+    assert (breaths.bbi.shape, breaths.bbi.dtype) == ((n,), np.float32)
+    assert (resp.phase_deg.shape, resp.phase_deg.dtype) == ((n // 120,), np.float32)
+    assert not np.isinf(resp.value).any()
+    assert not np.isfinite(breaths.bbi[np.isnan(resp.value)]).any()
+    assert np.isfinite([*resp.weights.values(), *resp.weights_alone.values(), *resp.evidence.values()]).all()

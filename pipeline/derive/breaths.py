@@ -185,9 +185,9 @@ def _alternate(wave: Floats, least: Floats) -> tuple[NDArray[np.intp], NDArray[n
 
 
 def _onset(flow: Floats, low: NDArray[np.intp], largest: NDArray[np.intp]) -> Times:
-    """Return where inspiratory flow begins, in samples: the line through two early levels, brought down to 0."""
+    """Return where inspiratory flow begins, in samples: the line through two early levels, down to the least flow."""
     early, later = (_crossing(flow, largest, low, fraction) for fraction in _ONSET_FLOW)
-    share = _ONSET_FLOW[0] / (_ONSET_FLOW[1] - _ONSET_FLOW[0])
+    share = (_ONSET_FLOW[0] - _LEAST_SWING) / (_ONSET_FLOW[1] - _ONSET_FLOW[0])
     return np.asarray(early - share * (later - early))
 
 

@@ -185,7 +185,7 @@ def _alternate(wave: Floats, least: Floats) -> tuple[NDArray[np.intp], NDArray[n
 
 
 def _onset(flow: Floats, low: NDArray[np.intp], largest: NDArray[np.intp]) -> Times:
-    """Return where inspiratory flow begins, in samples: the line through two early levels, down to the least flow."""
+    """Return where inspiratory flow begins, in samples: on a line through two levels, where it is the least."""
     early, later = (_crossing(flow, largest, low, fraction) for fraction in _ONSET_FLOW)
     share = (_ONSET_FLOW[0] - _LEAST_SWING) / (_ONSET_FLOW[1] - _ONSET_FLOW[0])
     return np.asarray(early - share * (later - early))

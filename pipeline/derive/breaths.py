@@ -36,6 +36,8 @@ _ONSET_FLOW = (
     0.6,
 )  # of a breath's largest inspiratory flow: above what the heart moves in a belt, before a plateau
 _LONGEST_RISE_S = 6.0
+_LEAST_EFFORT = np.float32(0.3)  # of the swings around, of the belts against each other
+_MOST_AIR = np.float32(0.5)  # of the swings around, left of the belts together: lag of one belt leaves more
 _OBSTRUCTED_S = 6.0  # window for comparing the belts' sum and difference: a breath and a half
 _SAME_BREATH_S = 1.0
 
@@ -223,14 +225,14 @@ def _crossing(flow: Floats, largest: NDArray[np.intp], low: NDArray[np.intp], fr
 def _with_efforts(resp: Resp, found: _Found, level: Floats) -> tuple[_Found, NDArray[np.bool_]]:
     """Put the efforts of obstruction, found in the belts' difference, in the place of what is left of their sum."""
     assert resp.paradox is not None
-    swing = _swing(resp.paradox)
-    opposed = (swing > _swing(resp.value)) & (swing > np.float32(2 * _LEAST_SWING) * level)
+    against, together = _swing(resp.paradox), _swing(resp.value)
+    opposed = (against > together) & (against > _LEAST_EFFORT * level) & (together < _MOST_AIR * level)
     if not opposed.any():
         return found, np.zeros(found.onset.size, bool)
     kept = found.take(~_at(opposed, found.onset))
     near = np.asarray(maximum_filter1d(opposed, 2 * int(_OBSTRUCTED_S * RATE_HZ) + 1))
-    against = np.where(near & np.isfinite(resp.paradox), resp.paradox, np.float32(0))
-    candidates = [_find(wave, level, is_flow=False) for wave in (against, -against)]
+    wave = np.where(near & np.isfinite(resp.paradox), resp.paradox, np.float32(0))
+    candidates = [_find(turned, level, is_flow=False) for turned in (wave, -wave)]
     effort = min(
         (candidate.take(_at(opposed, candidate.onset)) for candidate in candidates),
         key=lambda candidate: _out_of_step(kept.onset, candidate.onset),

@@ -127,6 +127,14 @@ def test_obstructed_efforts_are_listed_and_are_no_breaths(inward: str) -> None:
     assert np.isfinite(breaths.bbi[(time_s % 120 > 6) & (time_s % 120 < 14)]).mean() < 0.03
 
 
+def test_a_belt_that_lags_is_no_obstruction() -> None:
+    """An abdomen an eighth of a cycle behind the rib cage breathes."""
+    sleeper = breathe(15, wander=0.2)
+    breaths = found(thor=sleeper.volume, abdo=np.roll(sleeper.volume, 2))
+    assert breaths.obstructed.mean() < 0.01
+    assert unmatched(sleeper.onset_s, breaths.time_s)[0] <= 0.01 * sleeper.onset_s.size
+
+
 def test_end_of_expiration_is_no_inspiration() -> None:
     """In flow, what rises to zero at the beginning of an apnea is no breath."""
     sleeper = breathe(16, depth=lambda t: float(t % 120 < 100))

@@ -11,9 +11,9 @@ Source: forward and backward least-squares prediction, Ulrych & Clayton 1976 (do
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-import scipy.linalg
-import scipy.signal
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -91,10 +91,20 @@ def _predicted(x: _Floats, n: int, usual: _Floats) -> _Floats:
         return np.full(n, level)
     past = x - level
     windows = sliding_window_view(past, order + 1)
-    recursion = np.concatenate([[1.0], -_coefficients(np.concatenate([windows, windows[:, ::-1]]))[::-1]])
-    state = scipy.signal.lfiltic([1.0], recursion, past[: -order - 1 : -1])
-    ahead, _ = scipy.signal.lfilter([1.0], recursion, np.zeros(n), zi=state)
+    ahead = _run_on(_coefficients(np.concatenate([windows, windows[:, ::-1]])), past[past.size - order :], n)
     return np.asarray(np.clip(np.nan_to_num(ahead) + level, *usual))
+
+
+def _run_on(coefficients: _Floats, last: _Floats, n: int) -> _Floats:
+    """Return the n samples that follow ``last``, as many at a time as there are coefficients."""
+    block = np.eye(coefficients.size)
+    parts = [last]
+    with np.errstate(over="ignore", invalid="ignore"):  # what runs away is limited by the caller
+        for _ in range(coefficients.size):
+            block = np.concatenate([block[1:], coefficients[None] @ block])
+        for _ in range(math.ceil(n / coefficients.size)):
+            parts.append(block @ parts[-1])
+    return np.concatenate(parts)[last.size : last.size + n]
 
 
 def _coefficients(windows: _Floats) -> _Floats:
@@ -111,4 +121,4 @@ def _least_squares(windows: _Floats) -> _Floats:
     if not power:
         return np.zeros(gram.shape[0] - 1)
     normal = gram[:-1, :-1] + _RIDGE * power * np.eye(gram.shape[0] - 1)
-    return np.asarray(scipy.linalg.solve(normal, gram[:-1, -1], assume_a="pos"))
+    return np.asarray(np.linalg.solve(normal, gram[:-1, -1]))

@@ -17,7 +17,8 @@ from pipeline.channels import ChannelPlan
 from pipeline.derive.oximetry import Cleaned, clean_pulse_rate, clean_spo2
 from pipeline.derive.resample import gap_margin_s, resample_wave
 from pipeline.derive.steps import hold_codes, hold_signal
-from pipeline.quality.counts import check_counts, runs
+from pipeline.epoch_runs import runs
+from pipeline.quality.counts import check_counts
 from pipeline.read.night import Night
 from schemas.findings import Finding, finding
 from schemas.kinds import Kind, Shape

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.epoch_runs import runs as runs_of
 from schemas.errors import AnnotationCorrupt, EpochLengthUnexpected
 from schemas.event_terms import fold_term, term_forms
 from schemas.findings import Finding, finding
@@ -20,7 +21,7 @@ from schemas.hypnogram import Hypnogram
 from schemas.manifest import AnnotationRule
 from schemas.vocabulary import EPOCH_S, UNSCORED, Stage, StageScheme
 
-__all__ = ["MAX_NIGHT_S", "StageRun", "StageTable", "StageTerm", "runs_of", "score_stages", "stage_table"]
+__all__ = ["MAX_NIGHT_S", "StageRun", "StageTable", "StageTerm", "score_stages", "stage_table"]
 
 MAX_NIGHT_S = 7 * 86400.0  # longer scorings are damaged numbers
 TOLERANCE_S = 0.01  # times in annotations carry one or two decimals
@@ -226,9 +227,3 @@ def _scheme(
     if missing:
         return declared, [finding("PSG-A010", f"{n_asleep} epochs of sleep, none of them {' or '.join(missing)}")]
     return declared, []
-
-
-def runs_of(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """Return the half-open runs of True, e.g. as the epochs of a finding."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return tuple((int(a), int(b)) for a, b in edges.reshape(-1, 2))

@@ -17,7 +17,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d, percentile_filter
 
 from pipeline.derive.effort import RATE_HZ
 from pipeline.derive.resp import Resp
-from pipeline.quality.counts import runs
+from pipeline.epoch_runs import runs
 
 __all__ = ["BBI_LIMITS_S", "Breaths", "find_breaths"]
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.counts import runs
+from pipeline.epoch_runs import runs
 from schemas.kinds import RateClass
 
 __all__ = ["Desaturations", "desaturations"]

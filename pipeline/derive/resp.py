@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.derive.effort import BELTS, FLOWS, Effort, EffortInput, judge, rms
 from pipeline.derive.resp_polarity import weigh_polarity
 from pipeline.derive.resp_sources import Mix, make_sources
-from pipeline.quality.counts import runs
+from pipeline.epoch_runs import runs
 from pipeline.write.pack import night_factor
 from schemas.findings import Finding, finding
 from schemas.vocabulary import EPOCH_S

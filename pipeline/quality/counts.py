@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from schemas.recording import Signal
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["CountCheck", "check_counts", "runs"]
+__all__ = ["CountCheck", "check_counts"]
 
 _SLACK = 1e-9  # epochs; rounding of times
 
@@ -54,12 +54,6 @@ def check_counts(signal: Signal, *, offset_s: float, n_epoch: int) -> CountCheck
         for a, b in zip(begin[begin < end], end[begin < end], strict=True):
             flat[a:b] = True
     return CountCheck(flat, n_outside)
-
-
-def runs(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """Return the half-open runs of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _constant_runs(digital: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

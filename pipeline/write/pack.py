@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from schemas.store import CHUNK_EPOCH, LIMIT, MISSING
 
-__all__ = ["Packed", "night_factor", "pack", "runs"]
+__all__ = ["Packed", "night_factor", "pack"]
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,3 @@ def _pack_block(
         scaled[missing] = MISSING
     out[...] = scaled
     return n_saturated
-
-
-def runs(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """Return the half-open runs of True, e.g. ``[0, 1, 1, 0, 1]`` → ``((1, 3), (4, 5))``."""
-    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
-    return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))

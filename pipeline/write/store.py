@@ -23,8 +23,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.epoch_runs import runs
 from pipeline.write.documents import array_document, encoded, root_document
-from pipeline.write.pack import Packed, night_factor, pack, runs
+from pipeline.write.pack import Packed, night_factor, pack
 from pipeline.write.shard import plain_chunk, shard
 from schemas.errors import OutputBusy, SpecViolation, StorageError
 from schemas.findings import Finding, finding

@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipeline.quality.counts import check_counts, runs
+from pipeline.epoch_runs import runs
+from pipeline.quality.counts import check_counts
 from schemas.recording import Segment, Signal
 
 

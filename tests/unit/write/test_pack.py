@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.write.pack import night_factor, pack, runs
+from pipeline.epoch_runs import runs
+from pipeline.write.pack import night_factor, pack
 
 
 def test_rounds_to_the_nearest_count() -> None:

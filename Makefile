@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"sleep2vec needs Python 3.11 to 3.13 and PYTHON=$(PYTHON) is {v[0]}.{v[1]}: name another one, e.g. make PYTHON=python3.11")' 
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --disable-pip-version-check -q -e '.[dev]'
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --disable-pip-version-check -q -e '.[all,dev]'
 	touch $@
 
 env: $(STAMP)

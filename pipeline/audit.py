@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.batch.workers import Gone, in_workers
 from pipeline.compare import SourceFinder, compare_with_source
 from pipeline.verify import Problem, verify_store
-from pipeline.workers import Gone, in_workers
 from pipeline.write.ledger import read_ledger, store_path
 from schemas.errors import StoreIncomplete
 from schemas.store import PART

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from pipeline.attempt import ConvertResult
+from pipeline.batch.attempt import ConvertResult
+from pipeline.batch.plan import Plan, plan
+from pipeline.batch.recipe import fingerprint_of
 from pipeline.discover import Source, discover
 from pipeline.hashing import hash_file
-from pipeline.plan import Plan, plan
-from pipeline.recipe import fingerprint_of
 from pipeline.write.ledger import read_ledger
 from pipeline.write.store import write_store
 from schemas.errors import EdfCorrupt, StorageError

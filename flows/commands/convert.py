@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pipeline.batch import Progress, RunReport
-    from pipeline.plan import Plan
+    from pipeline.batch.plan import Plan
+    from pipeline.batch.run import Progress, RunReport
 
 __all__ = ["command", "convert_cohort", "print_report", "progress_printer"]
 
@@ -66,8 +66,8 @@ def command(
 
 def make_plan(manifest: Any, root: Path, out: Path, **choices: Any) -> Plan:
     """Find the cohort's recordings and decide what is to be done with each."""
+    from pipeline.batch.plan import plan
     from pipeline.cohort import find_recordings
-    from pipeline.plan import plan
     from pipeline.write.ledger import read_ledger
 
     return plan(find_recordings(manifest, root), out, manifest, read_ledger(out), **choices)
@@ -75,8 +75,8 @@ def make_plan(manifest: Any, root: Path, out: Path, **choices: Any) -> Plan:
 
 def convert_cohort(plan: Plan, *, workers: int, timeout_s: float | None = None, quiet: bool = False) -> RunReport:
     """Carry out a plan with the real converter, showing progress unless ``quiet``."""
-    from pipeline.batch import run
-    from pipeline.convert import convert_recording
+    from pipeline.batch.convert import convert_recording
+    from pipeline.batch.run import run
 
     with progress_printer(quiet) as show:
         return run(plan, convert_recording, workers=workers, timeout_s=timeout_s, on_progress=show)

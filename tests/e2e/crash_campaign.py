@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.batch import run
+from pipeline.batch.run import run
 from pipeline.verify import verify_store
 from pipeline.write.ledger import read_ledger
 from tests.stub_cohort import convert, make_plan, write_nights

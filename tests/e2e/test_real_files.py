@@ -16,9 +16,9 @@ import pytest
 import xarray as xr
 import yaml
 
-from pipeline.attempt import Converted, Failed, Job, attempt
+from pipeline.batch.attempt import Converted, Failed, Job, attempt
+from pipeline.batch.convert import convert_recording
 from pipeline.cohort import find_recordings
-from pipeline.convert import convert_recording
 from pipeline.draft import draft_manifest
 from pipeline.read.edf_header import read_header
 from pipeline.verify import verify_store

@@ -15,16 +15,16 @@ import xarray as xr
 from scipy import signal as sps
 
 from pipeline.api import open_recording
-from pipeline.attempt import Failed, Job, attempt
-from pipeline.batch import RunReport, run
+from pipeline.batch.attempt import Failed, Job, attempt
+from pipeline.batch.convert import convert_recording
+from pipeline.batch.plan import plan
+from pipeline.batch.recipe import fingerprint_of
+from pipeline.batch.run import RunReport, run
 from pipeline.cohort import find_recordings
-from pipeline.convert import convert_recording
 from pipeline.discover import Source
 from pipeline.harmonise import harmonise
 from pipeline.hashing import hash_file
 from pipeline.manifests import load_manifest
-from pipeline.plan import plan
-from pipeline.recipe import fingerprint_of
 from pipeline.synth import synthesise
 from pipeline.synth.edf_patch import EdfPatch
 from pipeline.verify import verify_store

@@ -11,10 +11,10 @@ import pytest
 
 from pipeline import process
 from pipeline.audit import audit
-from pipeline.batch import run
-from pipeline.convert import convert_recording
+from pipeline.batch.convert import convert_recording
+from pipeline.batch.plan import plan
+from pipeline.batch.run import run
 from pipeline.discover import discover
-from pipeline.plan import plan
 from pipeline.write.ledger import LedgerWriter, Row, now, read_ledger
 from schemas.errors import StoreIncomplete
 from schemas.vocabulary import Outcome

@@ -38,7 +38,7 @@ class ConvertResult:
     sources : tuple of FileHash
         Of ``source.paths`` in that order, each hashed before it was read.
     fingerprint : str
-        `pipeline.recipe.fingerprint_of`; also an attribute of the store.
+        `pipeline.batch.recipe.fingerprint_of`; also an attribute of the store.
     store : StoreSummary
         From `pipeline.write.store.write_store`.
     """

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.attempt import Converted, Failed, attempt
-from pipeline.batch import _job
-from pipeline.plan import Decision, Why
-from pipeline.rebuild import rebuild
+from pipeline.batch import recipe
+from pipeline.batch.attempt import Converted, Failed, attempt
+from pipeline.batch.plan import Decision, Why
+from pipeline.batch.rebuild import rebuild
+from pipeline.batch.run import _job
 from pipeline.write.ledger import LedgerWriter, Row, Stored, now, read_ledger, store_path
 from pipeline.write.lock import LEDGER_FOLDER
 from pipeline.write.store import publish
@@ -191,7 +192,7 @@ def test_a_meaningful_change_of_the_manifest_converts_again(
 
 def test_a_new_version_converts_again(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The versions of processing and store are part of every fingerprint."""
-    monkeypatch.setitem(__import__("pipeline.recipe").recipe.VERSIONS, "processing", 2)
+    monkeypatch.setitem(recipe.VERSIONS, "processing", 2)
     assert _decisions(root, out) == dict.fromkeys("ab", ("CONVERT", "MANIFEST"))
 
 

@@ -19,9 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.attempt import Converted, Converter, Failed, Job, attempt
-from pipeline.plan import Decision, Item, Plan
-from pipeline.workers import Gone, in_workers
+from pipeline.batch.attempt import Converted, Converter, Failed, Job, attempt
+from pipeline.batch.plan import Decision, Item, Plan
+from pipeline.batch.workers import Gone, in_workers
 from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, now, outcome_of, read_ledger, store_path
 from pipeline.write.lock import hold
 from pipeline.write.store import publish, temporary_name

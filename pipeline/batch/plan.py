@@ -12,9 +12,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from pipeline.batch.recipe import recipe_of
 from pipeline.discover import Source
 from pipeline.hashing import file_stat
-from pipeline.recipe import recipe_of
 from pipeline.write.ledger import Ledger, Row, store_path
 from pipeline.write.store import stat_digest
 from schemas.errors import PsgError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.attempt import ConvertResult
+from pipeline.batch.attempt import ConvertResult
+from pipeline.batch.recipe import fingerprint_of
 from pipeline.discover import Source
 from pipeline.harmonise import harmonise
 from pipeline.hashing import hash_file
-from pipeline.recipe import fingerprint_of
 from pipeline.write.store import write_store
 from schemas.manifest import CohortManifest
 

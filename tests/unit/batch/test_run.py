@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.batch import Progress, RunReport, remove_leftovers, run
+from pipeline.batch.run import Progress, RunReport, remove_leftovers, run
+from pipeline.batch.workers import in_workers
 from pipeline.verify import verify_store
-from pipeline.workers import in_workers
 from pipeline.write.ledger import Row, read_ledger
 from pipeline.write.lock import hold
 from schemas.errors import OutputBusy, WorkerDied
@@ -135,9 +135,9 @@ def test_only_leftovers_of_stores_are_removed(tmp_path: Path) -> None:
 
 def test_a_disk_that_stays_full_fails_the_recording_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An operating system's error is a storage error with its kind and without its text."""
-    monkeypatch.setattr("pipeline.attempt._WAITS_S", (0.0, 0.0, 0.0))
-    from pipeline.attempt import Failed, attempt
-    from pipeline.batch import _jobs
+    monkeypatch.setattr("pipeline.batch.attempt._WAITS_S", (0.0, 0.0, 0.0))
+    from pipeline.batch.attempt import Failed, attempt
+    from pipeline.batch.run import _jobs
 
     root = write_nights(tmp_path / "in", {"a": f"count={tmp_path}/log oserror"})
     answer = attempt(_jobs(make_plan(root, tmp_path / "out"))[0], convert, manifest())

@@ -1,0 +1,1 @@
+"""Many recordings: decide, convert in workers, publish, keep the books."""

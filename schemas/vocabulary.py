@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 __all__ = [
     "EPOCH_S",
     "UNSCORED",
+    "BeatType",
     "Modality",
     "Outcome",
     "Polarity",
@@ -57,6 +58,14 @@ class StageScheme(StrEnum):
     RK = "rk"
     SLEEP_WAKE = "sleep_wake"
     NONE = "none"
+
+
+class BeatType(IntEnum):
+    """What a heart beat is, as far as one lead tells."""
+
+    NORMAL = 0
+    ECTOPIC = 1
+    UNCERTAIN = 2
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,91 @@
+"""Inter-beat intervals on the 4-Hz grid, and which of them are between two normal beats.
+
+``ibi(t) = b[i + 1] - b[i]`` for ``b[i] <= t < b[i + 1]``: an instant carries the interval that it lies in. NaN where
+either beat is not to be trusted, or the interval is outside 0.25 to 3 s. Ectopic beats and irregular rhythms keep
+their intervals; `Ibi.nn_valid` tells them apart. Nothing is corrected. Decision and measurements: docs/adr/0009-ibi.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.derive.rpeaks import CLEAR, Beats
+from schemas.findings import Finding
+from schemas.vocabulary import BeatType
+
+__all__ = ["IBI_LIMITS_S", "RATE_HZ", "Ibi", "derive_ibi"]
+
+Times = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+RATE_HZ = 4  # of the slow channels
+IBI_LIMITS_S = (0.25, 3.0)  # 240 and 20 beats a minute
+_AROUND = 11  # intervals whose median is the local one
+_PREMATURE = 0.85  # of the local interval: beats that come earlier are ectopic
+
+
+@dataclass(frozen=True)
+class Ibi:
+    """Inter-beat intervals of a night and what is known of each beat.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n_sample,), float32, seconds
+        At 4 Hz from the grid's origin; NaN where missing.
+    nn_valid : ndarray, shape (n_sample,), bool
+        The interval is between two normal beats of a regular rhythm.
+    beat_type : ndarray, shape (n_beat,), int8
+        Codes of `schemas.vocabulary.BeatType`.
+    beat_valid : ndarray, shape (n_beat,), bool
+        The beat is there, and its instant is known.
+    findings : tuple of Finding
+    """
+
+    value: NDArray[np.float32]
+    nn_valid: Mask
+    beat_type: NDArray[np.int8]
+    beat_valid: Mask
+    findings: tuple[Finding, ...]
+
+
+def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> Ibi:
+    """Derive inter-beat intervals from the beats of a night.
+
+    Parameters
+    ----------
+    beats : Beats
+        ``time_s`` in seconds from the grid's origin; may lie before it or beyond the end.
+    n_sample : int
+        Length of the grid, at 4 Hz.
+    pulse_s : ndarray, shape (n_pulse,), float64, seconds, optional
+        Arrival of pulses at the finger, from the grid's origin: a second opinion on doubtful beats.
+
+    Source
+    ------
+    Task Force 1996 (doi:10.1161/01.CIR.93.5.1043), NN intervals.
+    """
+    valid = np.asarray(beats.height > CLEAR * beats.noise)
+    interval_s = np.diff(beats.time_s)
+    kind = _types(interval_s, valid)
+    good = valid[:-1] & valid[1:] & (interval_s >= IBI_LIMITS_S[0]) & (interval_s <= IBI_LIMITS_S[1])
+    normal = kind == BeatType.NORMAL
+    held = np.searchsorted(beats.time_s, np.arange(n_sample) / RATE_HZ, side="right") - 1
+    inside = (held >= 0) & (held < interval_s.size)
+    held = np.clip(held, 0, max(interval_s.size - 1, 0))
+    if not interval_s.size:
+        return Ibi(np.full(n_sample, np.nan, np.float32), np.zeros(n_sample, np.bool_), kind, valid, ())
+    value = np.where(inside & good[held], interval_s[held], np.nan).astype(np.float32)
+    return Ibi(value, inside & (good & normal[:-1] & normal[1:])[held], kind, valid, ())
+
+
+def _types(interval_s: Times, valid: Mask) -> NDArray[np.int8]:
+    """Return the type of every beat: ectopic where it comes early."""
+    kind = np.where(valid, BeatType.NORMAL, BeatType.UNCERTAIN).astype(np.int8)
+    if interval_s.size:
+        half = _AROUND // 2
+        padded = np.pad(interval_s, half, mode="edge")
+        local_s = np.median(np.lib.stride_tricks.sliding_window_view(padded, _AROUND), axis=1)
+        kind[1:][valid[1:] & (interval_s < _PREMATURE * local_s)] = BeatType.ECTOPIC
+    return kind

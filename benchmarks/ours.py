@@ -21,7 +21,7 @@ def converter() -> Callable[[Path], None]:
     from pipeline.batch.convert import convert_recording
     from pipeline.discover import discover
     from pipeline.manifests import load_manifest
-    from pipeline.write.store import publish, temporary_name
+    from pipeline.write.publish import publish, temporary_name
 
     manifest_of = cache(load_manifest)  # a worker has it once
 

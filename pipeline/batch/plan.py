@@ -15,8 +15,8 @@ from pathlib import Path
 from pipeline.batch.recipe import recipe_of
 from pipeline.discover import Source
 from pipeline.hashing import file_stat
+from pipeline.write.digest import stat_digest
 from pipeline.write.ledger import Ledger, Row, store_path
-from pipeline.write.store import stat_digest
 from schemas.errors import PsgError
 from schemas.fingerprint import fingerprint, manifest_part
 from schemas.manifest import CohortManifest

@@ -6,7 +6,6 @@ Design: docs/adr/0005-work-and-ledger.md.
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import time
@@ -24,15 +23,13 @@ from pipeline.batch.plan import Decision, Item, Plan
 from pipeline.batch.workers import Gone, in_workers
 from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, now, outcome_of, read_ledger, store_path
 from pipeline.write.lock import hold
-from pipeline.write.store import publish, temporary_name
+from pipeline.write.publish import publish, remove_leftovers, temporary_name, withdraw
 from schemas.errors import OutputBusy, PsgError, RecordingTimeout, StorageError, WorkerDied
 from schemas.recording import RecordingKey
-from schemas.store import PART
 from schemas.vocabulary import Outcome
 
-__all__ = ["Progress", "RunReport", "remove_leftovers", "run"]
+__all__ = ["Progress", "RunReport", "run"]
 
-_LEFTOVER = re.compile(rf".+\.zarr{re.escape(PART)}-[0-9a-f]+")
 _WAITS_S = (0.2, 1.0, 5.0)  # before a refused disk is asked again
 
 
@@ -132,14 +129,6 @@ def run(
         return books.report(n_leftover)
 
 
-def remove_leftovers(out: Path) -> int:
-    """Remove unfinished stores, which only the lock's holder may do; return how many there were."""
-    found = [path for path in out.glob(f"*/*{PART}*") if _LEFTOVER.fullmatch(path.name)]
-    for path in found:
-        shutil.rmtree(path, ignore_errors=True)
-    return len(found)
-
-
 # --- jobs --------------------------------------------------------------------------------------------------
 
 
@@ -208,7 +197,7 @@ class _Books:
         rows = list[Row]()
         for item in self.plan.of(Decision.EXCLUDE):
             key = item.source.key
-            _withdraw(store_path(self.plan.out, key.cohort, key.name))
+            withdraw(store_path(self.plan.out, key.cohort, key.name))
             if item.row is None or (item.row.outcome, item.row.detail) != (Outcome.EXCLUDED, item.detail):
                 rows.append(_row(key, Outcome.EXCLUDED, reason="excluded_by_manifest", detail=item.detail))
         if rows:
@@ -258,13 +247,6 @@ def _published(job: Job, answer: Converted | Failed) -> Converted | Failed:
                 return Failed(error.reason, str(error))
             time.sleep(wait_s)
     return answer
-
-
-def _withdraw(store: Path) -> None:
-    if store.exists():
-        aside = temporary_name(store)
-        store.rename(aside)
-        shutil.rmtree(aside)
 
 
 def _row_of(job: Job, answer: Converted | Failed) -> Row:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.hashing import FileHash
-from pipeline.write.store import StoreSummary, stat_digest
+from pipeline.write.digest import stat_digest
+from pipeline.write.store import StoreSummary
 from schemas.errors import StoreCorrupt, StoreIncomplete
 from schemas.findings import Finding
 from schemas.store import ARRAY_FILE

@@ -1,7 +1,7 @@
 """Write one recording as a Zarr v3 group: arrays first, the root document with all digests last.
 
-`write_store` fills a temporary folder, `publish` makes it durable and gives it its name in one step. Until
-the root document is there, nothing opens; until the rename, nothing is found.
+`write_store` fills a temporary folder, `pipeline.write.publish` makes it durable and gives it its name. Until
+the root document is there, nothing opens; until it has its name, nothing is found.
 
 Source: docs/store-spec.md, docs/adr/0002-store-layout.md.
 """
@@ -10,11 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +20,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.epoch_runs import runs
+from pipeline.places import storage_errors
+from pipeline.write.digest import stat_digest
 from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.pack import Packed, night_factor, pack
 from pipeline.write.shard import plain_chunk, shard
-from schemas.errors import OutputBusy, SpecViolation, StorageError
+from schemas.errors import OutputBusy, SpecViolation
 from schemas.findings import Finding, finding
 from schemas.kinds import Shape
 from schemas.quality import QualityFlag
@@ -37,7 +35,6 @@ from schemas.store import (
     CHUNK_EPOCH,
     CONVENTIONS,
     MISSING,
-    PART,
     SPEC,
     SPEC_VERSION,
     ArraySpec,
@@ -46,7 +43,7 @@ from schemas.store import (
     code_meanings,
 )
 
-__all__ = ["StoreSummary", "publish", "stat_digest", "temporary_name", "write_store"]
+__all__ = ["StoreSummary", "write_store"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class StoreSummary:
     root_digest : str
         SHA-256 of the root ``zarr.json``, which holds the digests of all other files.
     stat_digest : str
-        `stat_digest` of the folder; unchanged by `publish`.
+        `pipeline.write.digest.stat_digest` of the folder; unchanged by a rename.
     findings : tuple of Finding
         The recording's findings, those of packing included.
     """
@@ -79,7 +76,7 @@ def write_store(ds: xr.Dataset, path: Path) -> StoreSummary:
     ds : xr.Dataset
         One recording in physical units, as `pipeline.harmonise` returns it; not changed.
     path : Path
-        A name from `temporary_name`; its parents are made.
+        A name from `pipeline.write.publish.temporary_name`; its parents are made.
 
     Raises
     ------
@@ -91,7 +88,7 @@ def write_store(ds: xr.Dataset, path: Path) -> StoreSummary:
         When the disk refuses.
     """
     _check_names(ds)
-    with _disk():
+    with storage_errors("the store cannot be written"):
         _make_folder(path)
         files = _Files(path)
         found = [Finding.from_json(row) for row in ds.attrs.get("findings", ())]
@@ -127,20 +124,6 @@ def _make_folder(path: Path) -> None:
     except FileExistsError as error:
         raise OutputBusy(
             "the temporary store exists already", where=path.name, do="Remove it, or let the other run finish."
-        ) from error
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(
-            "the store cannot be written",
-            saw=error.strerror or type(error).__name__,
-            do="Make room or look at the disk, then run the same command again.",
         ) from error
 
 
@@ -259,66 +242,3 @@ def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
         raise SpecViolation("an attribute is not JSON", expected="text, finite numbers, lists, maps") from error
     plain: dict[str, Any] = json.loads(text)
     return plain
-
-
-def stat_digest(path: Path) -> str:
-    """Return SHA-256 over relative path, size and modification time of every file: a quick *unchanged*.
-
-    Differs whenever a file was added, removed, resized or written again; reads no contents.
-    """
-    digest = hashlib.sha256()
-    for name, stat in sorted(_stats(str(path), "")):
-        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def _stats(folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield relative path and status of every file; a planner asks for tens of thousands of stores."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _stats(entry.path, f"{prefix}{entry.name}/")
-            else:
-                yield prefix + entry.name, entry.stat(follow_symlinks=False)
-
-
-# --- names -------------------------------------------------------------------------------------------------
-
-
-def temporary_name(final: Path) -> Path:
-    """Return a new name beside ``final``, with `PART` in it; nothing is made."""
-    return final.with_name(f"{final.name}{PART}-{uuid.uuid4().hex[:12]}")
-
-
-def publish(temporary: Path, final: Path) -> None:
-    """Make a finished store durable, then give it its name; a store of that name is replaced.
-
-    A kill at any moment leaves a whole store or none under ``final``; whatever else remains has `PART` in
-    its name.
-
-    Raises
-    ------
-    StorageError
-        When the disk refuses.
-    """
-    with _disk():
-        for folder, _, files in os.walk(temporary):
-            for name in files:
-                _sync(Path(folder, name))
-            _sync(Path(folder))
-        aside = temporary_name(final)
-        replaces = final.exists()
-        if replaces:
-            final.rename(aside)
-        temporary.rename(final)
-        _sync(final.parent)
-        if replaces:
-            shutil.rmtree(aside)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

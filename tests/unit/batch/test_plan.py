@@ -16,7 +16,7 @@ from pipeline.batch.rebuild import rebuild
 from pipeline.batch.run import _job
 from pipeline.write.ledger import LedgerWriter, Row, Stored, now, read_ledger, store_path
 from pipeline.write.lock import LEDGER_FOLDER
-from pipeline.write.store import publish
+from pipeline.write.publish import publish
 from schemas.manifest import CohortManifest
 from schemas.vocabulary import Outcome
 from tests.stub_cohort import convert, make_plan, manifest, write_nights

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.batch.run import Progress, RunReport, remove_leftovers, run
+from pipeline.batch.run import Progress, RunReport, run
 from pipeline.batch.workers import in_workers
 from pipeline.verify import verify_store
 from pipeline.write.ledger import Row, read_ledger
 from pipeline.write.lock import hold
+from pipeline.write.publish import remove_leftovers
 from schemas.errors import OutputBusy, WorkerDied
 from schemas.vocabulary import Outcome
 from tests.stub_cohort import SECRET, convert, make_plan, manifest, write_nights

@@ -15,7 +15,9 @@ import pytest
 import xarray as xr
 
 from pipeline.verify import verify_store
-from pipeline.write.store import publish, stat_digest, temporary_name, write_store
+from pipeline.write.digest import stat_digest
+from pipeline.write.publish import publish, temporary_name
+from pipeline.write.store import write_store
 from schemas.errors import OutputBusy, SpecViolation, StorageError
 from schemas.kinds import KINDS
 
@@ -248,7 +250,7 @@ def test_publish_replaces_an_older_store(make_night: MakeNight, tmp_path: Path) 
 KILLED = """
 import os, sys
 from pathlib import Path
-from pipeline.write.store import publish
+from pipeline.write.publish import publish
 
 def die_before(step):
     def hook(event, args):

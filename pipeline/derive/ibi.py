@@ -1,8 +1,8 @@
 """Inter-beat intervals on the 4-Hz grid, and which of them are between two normal beats.
 
-``ibi(t) = b[i + 1] - b[i]`` for ``b[i] <= t < b[i + 1]``: an instant carries the interval that it lies in. NaN where
+``ibi(t) = b[i + 1] - b[i]`` for ``b[i] <= t < b[i + 1]``: an instant carries the interval it lies in. NaN where
 either beat is not to be trusted, or the interval is outside 0.25 to 3 s. Ectopic beats and irregular rhythms keep
-their intervals; `Ibi.nn_valid` tells them apart. Nothing is corrected. Decision and measurements: docs/adr/0009-ibi.md.
+their intervals; `Ibi.nn_valid` tells them apart. Nothing is corrected. Decision: docs/adr/0009-ibi.md.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ every missing or doubtful sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pipeline.derive.oximetry import Cleaned, clean_pulse_rate, clean_spo2
 from pipeline.derive.resample import gap_margin_s, resample_wave
 from pipeline.derive.steps import hold_codes, hold_signal
 from pipeline.epoch_runs import runs
+from pipeline.leads import bad_spans, lead_signals
 from pipeline.quality.counts import check_counts
 from pipeline.read.night import Night
 from schemas.findings import Finding, finding
@@ -91,7 +92,7 @@ def _wave(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _S
     assert plan.band is not None
     value = np.zeros(n_sample, np.float32)
     flag = np.zeros(n_sample, np.uint16)
-    for signal, factor in _lead_signals(plan, night):
+    for signal, factor in lead_signals(plan, night):
         part = resample_wave(
             signal,
             band=plan.band,
@@ -103,32 +104,6 @@ def _wave(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _S
         value += part.value
         flag |= part.flag
     return _Samples(value, flag)
-
-
-def _lead_signals(plan: ChannelPlan, night: Night) -> list[tuple[Signal, float]]:
-    """Return the signals to be summed; leads on the same clock are one signal, their difference."""
-    leads = [(night.signal(lead.index), lead.factor) for lead in plan.leads]
-    if len(leads) == 2 and _same_clock(leads[0][0], leads[1][0]):
-        return [(_difference(leads), 1.0)]
-    return leads
-
-
-def _same_clock(a: Signal, b: Signal) -> bool:
-    def clock(signal: Signal) -> list[tuple[float, tuple[int, ...]]]:
-        return [(segment.start_s, segment.digital.shape) for segment in signal.segments]
-
-    return a.rate_hz == b.rate_hz and clock(a) == clock(b)
-
-
-def _difference(leads: Sequence[tuple[Signal, float]]) -> Signal:
-    """Return a signal whose counts, float32, are the leads' weighted sum in the channel's unit."""
-    (a, weight_a), (b, weight_b) = leads
-    gain_a, gain_b = np.float32(a.gain * weight_a), np.float32(b.gain * weight_b)
-    segments = tuple(
-        replace(of_a, digital=of_a.digital * gain_a + of_b.digital * gain_b)
-        for of_a, of_b in zip(a.segments, b.segments, strict=True)
-    )
-    return replace(a, gain=1.0, offset=a.offset * weight_a + b.offset * weight_b, segments=segments)
 
 
 def _step(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> _Samples:
@@ -189,14 +164,9 @@ def _status(plan: ChannelPlan, night: Night, offset_s: float, n_sample: int) -> 
     bad = np.zeros(n_sample, bool)
     margin_s = gap_margin_s(plan.band) if plan.band else 0.0
     rate_hz = plan.spec.rate_class.rate_hz
-    for index, codes in plan.masks:
-        signal = night.signal(index)
-        native_hz = float(signal.rate_hz)
-        for i, segment in enumerate(signal.segments):
-            for first, stop in runs(np.isin(np.rint(signal.physical(i)), list(codes))):
-                begin_s = segment.start_s + first / native_hz - offset_s - margin_s
-                end_s = segment.start_s + stop / native_hz - offset_s + margin_s
-                bad[_at_or_after(begin_s, rate_hz) : _at_or_after(end_s, rate_hz)] = True
+    for begin_s, end_s in bad_spans(plan, night):
+        first = _at_or_after(begin_s - offset_s - margin_s, rate_hz)
+        bad[first : _at_or_after(end_s - offset_s + margin_s, rate_hz)] = True
     return bad
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -60,13 +60,17 @@ class _Job:
     root_digest: str | None
 
 
-def audit(out: Path, source_root: Path | None = None, *, workers: int = 1) -> AuditReport:
+def audit(
+    out: Path, source_root: Path | None = None, *, workers: int = 1, only: Collection[str] | None = None
+) -> AuditReport:
     """Verify every store below ``out``.
 
     Parameters
     ----------
     source_root : Path, optional
         A download; the recordings that were made from files below it are compared with them.
+    only : collection of str, optional
+        Recordings to look at, as ``cohort/key``; all without.
 
     Raises
     ------
@@ -74,6 +78,9 @@ def audit(out: Path, source_root: Path | None = None, *, workers: int = 1) -> Au
         When there is nothing to verify.
     """
     jobs, notes = _jobs(out)
+    if only is not None:
+        wanted = frozenset(only)
+        jobs = [job for job in jobs if job.recording in wanted]
     if not jobs:
         raise StoreIncomplete("no recording stores here", where=out.name, do="Name a folder that convert wrote to.")
     finder = SourceFinder(source_root) if source_root else None

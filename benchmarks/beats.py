@@ -17,7 +17,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +29,7 @@ from benchmarks.measure import machine
 from benchmarks.mitdb import Record, read_record, record_names
 from pipeline.derive import beat_candidates, beat_path, rpeaks
 from pipeline.derive.other_detectors import detect_with
+from pipeline.score import Score, match
 
 TOLERANCES_S = (0.15, 0.05)
 MARGINS: Sequence[tuple[ModuleType, str]] = (
@@ -49,32 +50,6 @@ CHOSEN: Sequence[tuple[ModuleType, str, tuple[float, ...]]] = (
     (beat_path, "_T_WAVE_PENALTY", (10.0, 20.0, 30.0)),
     (beat_path, "_PENALTY", (0.2, 0.3, 0.45)),
 )
-
-
-@dataclass(frozen=True)
-class Score:
-    """Matched beats, beats that are none, beats not found."""
-
-    found: int = 0
-    false: int = 0
-    missed: int = 0
-
-    def __add__(self, other: Score) -> Score:
-        return Score(self.found + other.found, self.false + other.false, self.missed + other.missed)
-
-    @property
-    def f1(self) -> float:
-        return 2 * self.found / max(1, 2 * self.found + self.false + self.missed)
-
-
-def match(truth_s: np.ndarray, found_s: np.ndarray, tolerance_s: float) -> Score:
-    """Match as many beats as possible one to one; both increasing."""
-    i = j = n = 0
-    while i < truth_s.size and j < found_s.size:
-        away_s = found_s[j] - truth_s[i]
-        n += bool(abs(away_s) <= tolerance_s)
-        i, j = i + bool(away_s >= -tolerance_s), j + bool(away_s <= tolerance_s)
-    return Score(n, found_s.size - n, truth_s.size - n)
 
 
 def detectors() -> dict[str, Callable[[Record], np.ndarray]]:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import scipy.signal
 
-from benchmarks.beats import Score, detectors, match, total
+from benchmarks.beats import detectors, total
 from benchmarks.mitdb import Record, read_record, record_names
+from pipeline.score import Score, match
 
 
 def usual_range(ecg: np.ndarray, rate_hz: float) -> float:

@@ -28,6 +28,7 @@ from pipeline.manifests import load_manifest
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import Night, open_night
+from pipeline.score import matched
 from pipeline.synth import synthesise
 from schemas.quality import QualityFlag
 from schemas.recording import Signal
@@ -132,18 +133,6 @@ def convert(root: Path, recipe: str, changes: Mapping[str, Change] | None = None
         yield Converted(stem, inputs, spo2, truth, grid.offset_s)
 
 
-def match(truth_s: NDArray[Any], found_s: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Match one to one within the tolerance, in order of time; return which of either have a partner."""
-    of_truth, of_found = np.zeros(truth_s.size, bool), np.zeros(found_s.size, bool)
-    i = j = 0
-    while i < truth_s.size and j < found_s.size:
-        apart = found_s[j] - truth_s[i]
-        if abs(apart) <= TOLERANCE_S:
-            of_truth[i] = of_found[j] = True
-        i, j = i + (apart >= -TOLERANCE_S), j + (apart <= TOLERANCE_S)
-    return of_truth, of_found
-
-
 def score(night: Converted, resp: Resp, breaths: Breaths) -> dict[str, float]:
     """Return the figures of one night.
 
@@ -154,7 +143,7 @@ def score(night: Converted, resp: Resp, breaths: Breaths) -> dict[str, float]:
     judged = ~_artefact(night, resp)
     truth_s = night.truth["breath_time_s"] - night.offset_s
     truth_s = truth_s[(truth_s >= 0) & (truth_s < n_second)]
-    of_truth, of_found = match(truth_s, breaths.time_s)
+    of_truth, of_found = matched(truth_s, breaths.time_s, TOLERANCE_S)
     lag = breaths.time_s[of_found] - truth_s[of_truth]
     if resp.is_flow:
         obstructed = [(begin, end) for begin, end, *_ in night.events("obstructive_apnea", "mixed_apnea")]

@@ -39,6 +39,8 @@ class Source:
         Absolute; several where a night has several parts, sorted by name. Never part of an output.
     annotation : Path or None
         Absolute.
+    beats : Path or None
+        Absolute; published beats. They decide nothing in a store, so they are not among `paths`.
     names : tuple of str
         What outputs call the files, in the order of `paths`: relative to the root, or opaque ones where the
         manifest asks for pseudonymous keys.
@@ -61,6 +63,7 @@ class Source:
     study_type: StudyType = StudyType.UNKNOWN
     subject: SubjectFields = field(default_factory=SubjectFields)
     findings: tuple[Finding, ...] = ()
+    beats: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -78,6 +81,7 @@ class Source:
         Where the files' names must stay unknown, so must everything else that the path could tell.
         """
         opaque = {path.name: name for path, name in zip(self.paths, self.names, strict=True)}
+        opaque |= {self.beats.name: "beats"} if self.beats else {}
         if self.is_pseudonymous and error.where is not None:
             error.where = f"{self.key}, {opaque.get(error.where, error.where)}"
         text = str(error.at(str(self.key)))
@@ -202,7 +206,7 @@ def _name(night: _Night, seen: Counter[str]) -> str:
 def _source(cohort: str, root: Path, folders: Folders, night: _Night, name: str) -> Source:
     layout = night.layout
     key = RecordingKey(cohort, name, fill(layout.subject, night.fields), fill(layout.visit, night.fields))
-    found = [path for path, _ in folders.find(layout.annotations, night.fields)] if layout.annotations else []
+    found, beats = (_matching(folders, pattern, night) for pattern in (layout.annotations, layout.beats))
     names = (*night.files, *found[:1])
     paths = [root / name for name in names]
     n_signals = len(night.files)
@@ -216,7 +220,12 @@ def _source(cohort: str, root: Path, folders: Folders, night: _Night, name: str)
         published_subject=key.subject,
         study_type=layout.study_type,
         findings=_several(len(found)),
+        beats=root / beats[0] if beats else None,
     )
+
+
+def _matching(folders: Folders, pattern: str | None, night: _Night) -> list[str]:
+    return [path for path, _ in folders.find(pattern, night.fields)] if pattern else []
 
 
 def _several(n_annotation: int) -> tuple[Finding, ...]:

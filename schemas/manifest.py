@@ -48,14 +48,16 @@ class Terms(Strict):
 class Layout(Strict):
     """Where the files of one kind of recording lie below the root.
 
-    ``signals`` and ``annotations`` are paths with fields in braces: ``{visit}`` matches anything but a slash,
-    ``{night:1}`` exactly one character, ``*`` anything unnamed. Fields found in ``signals`` fill ``annotations``,
+    ``signals``, ``annotations`` and ``beats`` are paths with fields in braces: ``{visit}`` matches anything but a
+    slash, ``{night:1}`` exactly one character, ``*`` anything unnamed. Fields found in ``signals`` fill the others,
     ``key`` and the subjects' table. A field ``{part}`` makes several files one recording, in the order of their
-    clocks.
+    clocks. ``beats`` are R-points that the cohort publishes: stored beats are scored against them, nothing is
+    converted from them.
     """
 
     signals: str = Field(min_length=1)
     annotations: str | None = None
+    beats: str | None = None
     key: str | None = None
     subject: str = "{subject}"
     visit: str = ""
@@ -65,7 +67,7 @@ class Layout(Strict):
     @model_validator(mode="after")
     def _fields(self) -> Layout:
         have = set(re.findall(r"{(\w+)", self.signals)) | set(self.defaults)
-        for name in ("annotations", "key", "subject", "visit"):
+        for name in ("annotations", "beats", "key", "subject", "visit"):
             text = getattr(self, name) or ""
             if missing := set(re.findall(r"{(\w+)", text)) - have:
                 raise ValueError(f"{name} uses {sorted(missing)}, which signals does not define")

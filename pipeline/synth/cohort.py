@@ -15,12 +15,13 @@ from typing import Any
 
 from pipeline.synth.edf_writer import write_edf
 from pipeline.synth.faults import FAULTS
-from pipeline.synth.night import draw_night
+from pipeline.synth.night import Night, draw_night
 from pipeline.synth.night_files import NightFiles
 from pipeline.synth.noise import stream
 from pipeline.synth.nsrr_xml_writer import nsrr_xml, scorer_concepts, scorer_stages, stages_as_published, write_text
 from pipeline.synth.recipe import Recipe, VisitSpec, load_recipe
-from pipeline.synth.sensors import plug_in, record
+from pipeline.synth.rpoints_writer import rpoints_csv
+from pipeline.synth.sensors import Sensor, plug_in, record
 from pipeline.synth.tables import Fact, facts_of, table_text
 from pipeline.synth.traits import confounder_of, draw_traits, later
 from pipeline.synth.truth import write_json, write_truth
@@ -219,6 +220,7 @@ def _make(job: _Job) -> _Made:
         clock_start_s=night.clock_start_s,
     )
     write_text(job.out / xml, text)
+    _write_rpoints(job, recipe, visit, night, sensors)
     stem = Path(edf).stem
     write_truth(job.out / "truth" / f"{stem}.npz", night, code, concepts, sensors)
     if job.fault:
@@ -226,6 +228,16 @@ def _make(job: _Job) -> _Made:
     facts = facts_of(recipe, visit, job.subject, traits, stages_as_published(code), night.events)
     about = {"subject": recipe.subject_id(job.subject), "visit": visit.name, "hours": job.n_second / 3600}
     return _Made(stem, edf, facts, {**about, **traits.to_json()}, job.fault)
+
+
+def _write_rpoints(job: _Job, recipe: Recipe, visit: VisitSpec, night: Night, sensors: Sequence[Sensor]) -> None:
+    """Publish the beats, where the cohort does and the night has an ECG."""
+    ecg = next((sensor for sensor in sensors if sensor.spec.source == "ecg"), None)
+    if visit.rpoints and ecg:
+        subject = recipe.subject_id(job.subject)
+        write_text(
+            job.out / visit.rpoints.format(subject=subject), rpoints_csv(night.beats, subject, ecg.header.rate_hz)
+        )
 
 
 def _paths(recipe: Recipe, visit: VisitSpec, subject: int) -> tuple[str, str]:

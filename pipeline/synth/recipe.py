@@ -137,13 +137,20 @@ class VariantSpec(_Strict):
 
 
 class VisitSpec(_Strict):
-    """One visit: its files and signals. ``{subject}`` in a path is the person's identifier."""
+    """One visit: its files and signals. ``{subject}`` in a path is the person's identifier.
+
+    Parameters
+    ----------
+    rpoints : str, optional
+        Where published beats lie, for cohorts that have them.
+    """
 
     name: str
     number: int
     years_later: float = 0.0
     edf: str
     nsrr_xml: str
+    rpoints: str | None = None
     signals: tuple[SignalSpec, ...]
     variants: tuple[VariantSpec, ...] = ()
     grid_offsets_s: tuple[float, ...] = (0.0,)

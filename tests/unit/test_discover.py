@@ -10,7 +10,7 @@ import pytest
 from pipeline.discover import Source, discover
 from pipeline.layout import Folders, fill
 from pipeline.manifests import load_manifest
-from schemas.errors import ManifestInvalid, SourceMissing, StorageError
+from schemas.errors import AnnotationCorrupt, ManifestInvalid, SourceMissing, StorageError
 from schemas.manifest import CohortManifest
 from tests.stub_cohort import manifest
 
@@ -136,6 +136,15 @@ def test_the_first_of_several_annotations_is_taken_and_said(tmp_path: Path) -> N
     assert [s.annotation for s in sources] == [tmp_path / "1-a.xml", tmp_path / "2-a.xml", None]
 
 
+def test_published_beats_are_found_and_are_no_source(tmp_path: Path) -> None:
+    """A night knows the file to be scored against; what a store is made from, and called, stays without it."""
+    _files(tmp_path, "edf/1.edf", "edf/2.edf", "beats/1-rpoint.csv")
+    layout = {"signals": "edf/{subject}.edf", "beats": "beats/{subject}-rpoint.csv"}
+    one, two = discover(_layout(layout), tmp_path)
+    assert (one.beats, two.beats) == (tmp_path / "beats/1-rpoint.csv", None)
+    assert (one.names, one.paths) == (("edf/1.edf",), (tmp_path / "edf/1.edf",))
+
+
 @pytest.mark.parametrize("make", [lambda root: root / "nowhere", lambda root: root])
 def test_a_wrong_root_says_what_was_expected(tmp_path: Path, make: Any) -> None:
     """No folder, or nothing in it that fits: an error that shows no path of this machine."""
@@ -183,6 +192,17 @@ def test_pseudonyms_hide_every_name_and_keep_persons_together(
     assert len({s.key.subject for s in sources}) == 2
     assert {s.names for s in sources} == {("signals-1", "annotation"), ("signals-1",)}
     assert all(s.is_pseudonymous for s in sources)
+
+
+def test_an_error_in_published_beats_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of beats bears the person's name as the signals do."""
+    monkeypatch.setenv(SALT, "a long secret")
+    layout = CLINIC["layout"] | {"beats": "{subject}_{visit}_beats.csv"}
+    [source] = discover(
+        manifest(**CLINIC | {"layout": layout}), _files(tmp_path, "Roe-Max_v1.edf", "Roe-Max_v1_beats.csv")
+    )
+    error = AnnotationCorrupt("line 7: seconds is no number", where="Roe-Max_v1_beats.csv")
+    assert source.describe(error) == f"{source.key}, beats: line 7: seconds is no number."
 
 
 def test_pseudonyms_depend_on_the_salt_and_on_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

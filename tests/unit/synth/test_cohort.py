@@ -13,6 +13,7 @@ import numpy as np
 import pyedflib
 import pytest
 
+from pipeline.read.rpoints import read_rpoints
 from pipeline.synth import SynthReport, load_recipe, synthesise
 from schemas.errors import ManifestInvalid
 
@@ -70,6 +71,7 @@ def test_files_lie_where_the_download_has_them(cohort: Cohort) -> None:
     assert {
         "polysomnography/edfs/shhs1/shhs1-200001.edf",
         "polysomnography/annotations-events-nsrr/shhs1/shhs1-200001-nsrr.xml",
+        "polysomnography/annotations-rpoints/shhs1/shhs1-200001-rpoint.csv",
         "polysomnography/edfs/shhs2/shhs2-200001.edf",
         "datasets/shhs1-dataset-0.21.0.csv",
         "datasets/shhs2-dataset-0.21.0.csv",
@@ -84,6 +86,21 @@ def test_files_lie_where_the_download_has_them(cohort: Cohort) -> None:
         "datasets/mesa-sleep-harmonized-dataset-0.7.0.csv",
     } <= found
     assert not list(cohort("mesa").out.rglob("*.part"))
+
+
+def test_published_beats_are_the_true_ones(cohort: Cohort) -> None:
+    """To half a sample of 256 Hz by every clock that the file has, and of the truth's kinds."""
+    root = cohort("shhs").out
+    for path in sorted(root.rglob("*-rpoint.csv")):
+        stem = path.name.removesuffix("-rpoint.csv")
+        points, rows = read_rpoints(path), table(path)
+        truth = np.load(root / "truth" / f"{stem}.npz")
+        np.testing.assert_allclose(points.time_s, truth["beat_time_s"], atol=0.5 / 256)
+        assert points.type.tolist() == [{0: 1, 1: 2, 2: 3, 3: 1}[kind] for kind in truth["beat_type"].tolist()]
+        (ecg,) = (s for s in edfio.read_edf(next(root.rglob(f"{stem}.edf"))).signals if s.label == "ECG")
+        assert {float(row["samplingrate"]) for row in rows} == {ecg.sampling_frequency}
+        assert [int(row["RPoint"]) / 256 for row in rows] == points.time_s.tolist()
+        assert [int(row["epoch"]) for row in rows] == (points.time_s // 30 + 1).tolist()
 
 
 def test_nights_are_subjects_unless_there_are_two_visits(cohort: Cohort) -> None:

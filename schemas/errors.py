@@ -32,6 +32,10 @@
     │   ├── SpecViolation              readable, but not what the specification says
     │   ├── SpecTooNew                 written by a later version
     │   └── OutputBusy                 another run is writing here
+    ├── SelectionError                 what was asked of finished stores
+    │   ├── QueryInvalid               the catalog has no such column, or the expression is none
+    │   ├── SplitInvalid               a split file cannot be read, or leaves somebody out
+    │   └── SplitLeak                  a person or a family is in two splits
     └── StorageError(OSError)          disk or bucket: the only family that is retried
 
 Every error reads: *[recording] what is wrong: saw X, expected Y. Why it matters. Do Z.*
@@ -58,15 +62,19 @@ __all__ = [
     "OutputBusy",
     "PartsDisagree",
     "PsgError",
+    "QueryInvalid",
     "RecordingGone",
     "RecordingTimeout",
     "RecordingTooShort",
+    "SelectionError",
     "SignalError",
     "SourceChanged",
     "SourceError",
     "SourceMissing",
     "SpecTooNew",
     "SpecViolation",
+    "SplitInvalid",
+    "SplitLeak",
     "StorageError",
     "StoreCorrupt",
     "StoreError",
@@ -258,6 +266,22 @@ class SpecTooNew(StoreError):
 
 class OutputBusy(StoreError):
     """Another run is writing here."""
+
+
+class SelectionError(PsgError):
+    """What was asked of finished stores cannot be had."""
+
+
+class QueryInvalid(SelectionError):
+    """The catalog has no such column, or the expression is none."""
+
+
+class SplitInvalid(SelectionError):
+    """A split file cannot be read, or leaves somebody out."""
+
+
+class SplitLeak(SelectionError):
+    """A person or a family is in two splits."""
 
 
 class StorageError(PsgError, OSError):

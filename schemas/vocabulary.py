@@ -17,6 +17,7 @@ __all__ = [
     "Polarity",
     "Scored",
     "Sex",
+    "Split",
     "Stage",
     "StageScheme",
     "StudyType",
@@ -99,6 +100,15 @@ class Sex(StrEnum):
     MALE = "male"
     FEMALE = "female"
     UNKNOWN = "unknown"
+
+
+class Split(StrEnum):
+    """What a person's nights are for; ``external`` are whole cohorts that nothing was chosen by."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    EXTERNAL = "external"
 
 
 class StudyType(StrEnum):

@@ -16,6 +16,7 @@ WORDS = {
     "Polarity": ["as_header", "flipped_by_manifest", "unknown"],
     "Scored": ["yes", "no", "partly"],
     "Sex": ["male", "female", "unknown"],
+    "Split": ["train", "val", "test", "external"],
     "StudyType": ["diagnostic", "split", "titration", "mslt", "hsat", "unknown"],
 }
 

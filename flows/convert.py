@@ -1,0 +1,84 @@
+"""The flow that converts a cohort: a run of `pipeline.batch`, seen through Prefect.
+
+One task does the run and is tried again after a fault of storage; it then plans anew and does what is missing. A
+task a batch says how far it is. Why so, and what it costs: docs/adr/0011-flows.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flows.conversion import Batch, Conversion, Converted, convert_in_batches
+from flows.flow_runs import claim
+from flows.orchestration import (
+    create_progress_artifact,
+    create_table_artifact,
+    flow,
+    get_run_logger,
+    task,
+    update_progress_artifact,
+)
+from flows.reporting import artifact_key, batch_line, failure_table, summary_table
+from pipeline.manifests import load_manifest
+from schemas.errors import StorageError
+
+__all__ = ["convert"]
+
+_WAITS_S = [10.0, 60.0, 300.0]  # before a disk that refused the whole run is asked again
+
+
+@flow(name="convert", flow_run_name="convert {conversion.manifest}")
+def convert(conversion: Conversion) -> Converted:
+    """Convert what is new, changed or damaged in one cohort.
+
+    Ends well also when recordings failed: each has its reason in the ledger and in the table of failures.
+
+    Raises
+    ------
+    PsgError
+        When the run as a whole cannot go on; a second run on one output at once is `OutputBusy`.
+    """
+    claim()
+    done = convert_recordings(conversion)
+    report = done.report
+    create_table_artifact(
+        summary_table(report), artifact_key("convert", done.cohort), f"Recordings of {done.cohort}."
+    )
+    if report.failed:
+        create_table_artifact(
+            failure_table(report.failed, conversion.out),
+            artifact_key("failures", done.cohort),
+            f"Failed recordings of {done.cohort} by reason.",
+        )
+    return done
+
+
+def _is_storage_fault(task: Any, task_run: Any, state: Any) -> bool:
+    return isinstance(state.result(raise_on_failure=False), StorageError)
+
+
+@task(
+    name="convert recordings",
+    retries=len(_WAITS_S),
+    retry_delay_seconds=_WAITS_S,
+    retry_condition_fn=_is_storage_fault,
+)
+def convert_recordings(conversion: Conversion) -> Converted:
+    """Carry out the conversion and show every batch."""
+    key = artifact_key("progress", load_manifest(conversion.manifest).cohort)
+    shown = create_progress_artifact(0.0, key, f"Conversion to {conversion.out}.")
+    done = convert_in_batches(conversion, lambda batch: show_batch(batch_line(batch), shown, _percent(batch)))
+    update_progress_artifact(shown, 100.0)
+    return done
+
+
+def _percent(batch: Batch) -> float:
+    return 100.0 * batch.n_done / batch.n_total
+
+
+@task(name="batch", task_run_name="{line}")
+def show_batch(line: str, shown: UUID, percent: float) -> None:
+    """Say what a batch came to."""
+    get_run_logger().info(line)
+    update_progress_artifact(shown, percent)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.derive.rpeaks import CLEAR, Beats
+from pipeline.derive.beat_trust import IBI_LIMITS_S, judge_intervals, usual
+from pipeline.derive.rpeaks import Beats
 from schemas.findings import Finding
 from schemas.vocabulary import BeatType
 
@@ -21,8 +22,6 @@ __all__ = ["IBI_LIMITS_S", "RATE_HZ", "Ibi", "derive_ibi"]
 Times = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 RATE_HZ = 4  # of the slow channels
-IBI_LIMITS_S = (0.25, 3.0)  # 240 and 20 beats a minute
-_AROUND = 11  # intervals whose median is the local one
 _PREMATURE = 0.85  # of the local interval: beats that come earlier are ectopic
 
 
@@ -66,26 +65,21 @@ def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> 
     ------
     Task Force 1996 (doi:10.1161/01.CIR.93.5.1043), NN intervals.
     """
-    valid = np.asarray(beats.height > CLEAR * beats.noise)
-    interval_s = np.diff(beats.time_s)
-    kind = _types(interval_s, valid)
-    good = valid[:-1] & valid[1:] & (interval_s >= IBI_LIMITS_S[0]) & (interval_s <= IBI_LIMITS_S[1])
+    trust = judge_intervals(beats)
+    kind = _types(trust.interval_s, trust.beat)
     normal = kind == BeatType.NORMAL
     held = np.searchsorted(beats.time_s, np.arange(n_sample) / RATE_HZ, side="right") - 1
-    inside = (held >= 0) & (held < interval_s.size)
-    held = np.clip(held, 0, max(interval_s.size - 1, 0))
-    if not interval_s.size:
-        return Ibi(np.full(n_sample, np.nan, np.float32), np.zeros(n_sample, np.bool_), kind, valid, ())
-    value = np.where(inside & good[held], interval_s[held], np.nan).astype(np.float32)
-    return Ibi(value, inside & (good & normal[:-1] & normal[1:])[held], kind, valid, ())
+    if not trust.interval_s.size:
+        return Ibi(np.full(n_sample, np.nan, np.float32), np.zeros(n_sample, np.bool_), kind, trust.beat, ())
+    inside = (held >= 0) & (held < trust.interval_s.size)
+    held = np.clip(held, 0, trust.interval_s.size - 1)
+    value = np.where(inside & trust.interval[held], trust.interval_s[held], np.nan).astype(np.float32)
+    return Ibi(value, inside & (trust.interval & normal[:-1] & normal[1:])[held], kind, trust.beat, ())
 
 
 def _types(interval_s: Times, valid: Mask) -> NDArray[np.int8]:
     """Return the type of every beat: ectopic where it comes early."""
     kind = np.where(valid, BeatType.NORMAL, BeatType.UNCERTAIN).astype(np.int8)
     if interval_s.size:
-        half = _AROUND // 2
-        padded = np.pad(interval_s, half, mode="edge")
-        local_s = np.median(np.lib.stride_tricks.sliding_window_view(padded, _AROUND), axis=1)
-        kind[1:][valid[1:] & (interval_s < _PREMATURE * local_s)] = BeatType.ECTOPIC
+        kind[1:][valid[1:] & (interval_s < _PREMATURE * usual(interval_s, 11))] = BeatType.ECTOPIC
     return kind

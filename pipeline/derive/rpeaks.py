@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.derive.beat_bands import Bands, split_bands
 from pipeline.derive.beat_candidates import find_candidates
+from pipeline.derive.beat_evidence import Between, look_between
 from pipeline.derive.beat_fiducial import place_fiducials
 from pipeline.derive.beat_path import REFRACTORY_S, best_path
 from schemas.errors import SignalError
@@ -44,12 +45,15 @@ class Beats:
         a beat in 99 of 100; "beats" found in nothing but noise have 1.5 to 3.
     sign : int
         Sign of the fiducial peak in the file: 1 for R, -1 for a deep S, or a lead the wrong way round.
+    between : Between
+        What the ECG shows from each beat to the next.
     """
 
     time_s: NDArray[np.float64]
     height: NDArray[np.float32]
     noise: NDArray[np.float32]
     sign: int
+    between: Between
 
 
 def detect(ecg: NDArray[Any], rate_hz: float | Fraction) -> NDArray[np.float64]:
@@ -93,14 +97,16 @@ def detect_beats(ecg: NDArray[Any], rate_hz: float | Fraction) -> Beats:
         )
     if ecg.size < _LEAST_S * rate_hz:
         nothing = np.zeros(0, np.float32)
-        return Beats(np.zeros(0), nothing, nothing, 1)
+        return Beats(np.zeros(0), nothing, nothing, 1, Between(nothing, nothing, nothing))
     bands = split_bands(ecg, rate_hz)
-    candidates = find_candidates(bands, _present(ecg, rate_hz, bands))
+    present = _present(ecg, rate_hz, bands)
+    candidates = find_candidates(bands, present)
     chosen = best_path(candidates)
     height, noise = candidates.height[chosen], candidates.noise[chosen]
     fiducials = place_fiducials(bands, candidates.time_s[chosen], height > CLEAR * noise)
     kept = _apart(fiducials.time_s, height) & (fiducials.time_s >= 0) & (fiducials.time_s < ecg.size / rate_hz)
-    return Beats(fiducials.time_s[kept], height[kept], noise[kept], fiducials.sign)
+    between = look_between(bands, candidates.time_s[chosen][kept], height[kept], ~present)
+    return Beats(fiducials.time_s[kept], height[kept], noise[kept], fiducials.sign, between)
 
 
 def _present(ecg: NDArray[Any], rate_hz: float, bands: Bands) -> NDArray[np.bool_]:

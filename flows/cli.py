@@ -32,6 +32,9 @@ _COMMANDS = {
     "status": "Say how the recordings of an output ended, and why.",
     "inspect": "Show one recording store, or the header of one EDF.",
     "verify": "Check every byte of an output against what was written, and against its source.",
+    "nightly": "Convert what is new and verify it: the nightly flow, once and now.",
+    "serve": "Do the nightly flow on this machine whenever it is due.",
+    "deploy": "Register the nightly flow with a Prefect server, for the workers of a pool.",
 }
 _MODULES = {"inspect": "inspection"}  # no module bears the name of one of the standard library
 

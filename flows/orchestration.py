@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("DO_NOT_TRACK", "1")  # the client sends nothing
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")  # neither does a server that it starts
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")  # Prefect's 20 s are too few
+from flows.settings import SETTINGS
+
+os.environ.update({**SETTINGS, **os.environ})
 
 from prefect import flow, get_run_logger, serve, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
 from prefect.context import FlowRunContext
 from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 from prefect.states import Crashed
 
 __all__ = [
@@ -28,13 +31,16 @@ __all__ = [
     "EntrypointType",
     "FlowRunContext",
     "FlowRunFilter",
+    "ObjectNotFound",
     "RunnerDeployment",
     "StateType",
     "SyncPrefectClient",
+    "WorkPoolCreate",
     "create_progress_artifact",
     "create_table_artifact",
     "flow",
     "get_client",
+    "get_current_settings",
     "get_run_logger",
     "serve",
     "task",

@@ -1,0 +1,87 @@
+"""Options that the commands of the nightly flow share, and what they make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from flows.conversion import Conversion
+    from flows.orchestration import RunnerDeployment
+
+__all__ = ["conversion_of", "conversion_options", "deployment_of", "schedule_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def conversion_options(command: F) -> F:
+    """Add what says which conversion is meant."""
+    options = (
+        click.argument("manifest"),
+        click.option("--root", required=True, help="The download."),
+        click.option("--out", required=True, help="Folder of the stores."),
+        click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
+        click.option("--only", metavar="GLOB", help="Only recordings whose key matches, e.g. '*-0001'."),
+        click.option(
+            "--timeout", "timeout_s", type=click.FloatRange(1), metavar="S", help="Most seconds a recording."
+        ),
+        click.option(
+            "--batch-size", type=click.IntRange(1), default=100, show_default=True, help="Recordings a report."
+        ),
+        click.option(
+            "--check",
+            type=click.Choice(["new", "all"]),
+            default="new",
+            show_default=True,
+            help="Which stores are verified afterwards.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def schedule_options(command: F) -> F:
+    """Add what says when."""
+    options = (
+        click.option("--cron", metavar="'M H D M W'", help="When, in UTC, e.g. '0 2 * * *': every night at two."),
+        click.option("--interval", "interval_s", type=click.FloatRange(1), metavar="S", help="Every S seconds."),
+        click.option("--name", help="Of the deployment; the cohort's without."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def conversion_of(options: dict[str, Any]) -> Conversion:
+    """Return the conversion that the options mean."""
+    from flows.conversion import Conversion
+
+    return Conversion(**options)
+
+
+def deployment_of(
+    check: Any, cron: str | None, interval_s: float | None, name: str | None, **conversion: Any
+) -> RunnerDeployment:
+    """Return the deployment that the options mean.
+
+    Raises
+    ------
+    click.UsageError
+        When there are two schedules, or no server that could keep one.
+    """
+    from flows.deployments import has_server, nightly_deployment
+    from pipeline.manifests import load_manifest
+
+    if cron and interval_s:
+        raise click.UsageError("--cron or --interval, not both.")
+    if not has_server():
+        raise click.UsageError(
+            "schedules need a Prefect server that stays: start one with `prefect server start`, "
+            "then `export PREFECT_API_URL=http://127.0.0.1:4200/api`."
+        )
+    what = conversion_of(conversion)
+    name = name or load_manifest(what.manifest).cohort
+    return nightly_deployment(name, what, check=check, cron=cron, interval_s=interval_s)

@@ -12,6 +12,7 @@ import xarray as xr
 
 from pipeline.align import Grid
 from pipeline.derive.resample import RESAMPLER
+from pipeline.derived_channel import Derived, DerivedChannel
 from pipeline.process import Channel
 from pipeline.quality.polarity import polarity_attributes
 from schemas.event_terms import EVENT_TYPES
@@ -21,6 +22,7 @@ from schemas.hypnogram import EventTable
 from schemas.kinds import Shape
 from schemas.manifest import CohortManifest
 from schemas.recording import RecordingKey, SubjectFields
+from schemas.store import ARRAYS, channel_kind
 from schemas.vocabulary import EPOCH_S, Scored, StudyType
 
 __all__ = ["assemble"]
@@ -42,6 +44,7 @@ def assemble(
     events: EventTable,
     scored: Mapping[str, Scored],
     channels: Sequence[Channel],
+    derived: Derived,
     labels: Iterable[str],
     findings: Sequence[Finding],
 ) -> xr.Dataset:
@@ -51,6 +54,8 @@ def assemble(
     ----------
     channels : sequence of Channel
         In montage order.
+    derived : Derived
+        What was computed from them; its channels follow.
     labels : iterable of str
         Labels of the file; an event's channel is kept only where it is one of them.
 
@@ -60,12 +65,12 @@ def assemble(
         Channels float32 ``(epoch, <class>_sample)`` with NaN where missing, codes int8 with -1; stages, events,
         quality; the attributes of the store specification.
     """
-    names = np.array([channel.plan.channel for channel in channels], dtype=object)
     evidence = polarity_attributes(channels, grid.stage)
-    variables = {
-        name: _channel(channel, evidence.get(name, {})) for name, channel in zip(names, channels, strict=True)
-    }
-    variables |= _stages(grid, channels) | _events(events, set(labels))
+    variables: dict[str, Any] = {c.plan.channel: _channel(c, evidence.get(c.plan.channel, {})) for c in channels}
+    variables |= {c.channel: _derived_channel(c) for c in derived.channels}
+    names = np.array(list(variables), dtype=object)
+    variables |= {name: (ARRAYS[name].dims, table) for name, table in derived.tables.items()}
+    variables |= _stages(grid) | _quality([*channels, *derived.channels]) | _events(events, set(labels))
     coords = {
         "epoch_start_s": ("epoch", np.arange(grid.n_epoch, dtype=np.float64) * EPOCH_S),
         "channel": ("channel", names),
@@ -123,11 +128,20 @@ def _channel(channel: Channel, evidence: Mapping[str, Any]) -> tuple[tuple[str, 
     return ("epoch", spec.rate_class.dimension), channel.value, attrs
 
 
-def _stages(grid: Grid, channels: Sequence[Channel]) -> dict[str, Any]:
+def _derived_channel(channel: DerivedChannel) -> tuple[tuple[str, str], Any, dict[str, Any]]:
+    return ("epoch", channel_kind(channel.channel).rate_class.dimension), channel.value, channel.attributes
+
+
+def _stages(grid: Grid) -> dict[str, Any]:
     return {
         "stage": ("epoch", grid.stage),
         "stage_source": ("epoch", grid.stage_source, _flags(grid.source_codes)),
         "in_bed": ("epoch", grid.in_bed),
+    }
+
+
+def _quality(channels: Sequence[Channel | DerivedChannel]) -> dict[str, Any]:
+    return {
         "usable_fraction": (("epoch", "channel"), np.stack([c.usable for c in channels], axis=1)),
         "quality": (("epoch", "channel"), np.stack([c.flag for c in channels], axis=1)),
     }

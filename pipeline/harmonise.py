@@ -10,6 +10,7 @@ import xarray as xr
 from pipeline.align import make_grid, place_events
 from pipeline.assemble import assemble
 from pipeline.channels import resolve
+from pipeline.derived import derive_night
 from pipeline.discover import Source
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
@@ -51,6 +52,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
         )
         events, event_findings = place_events(annotations.events, grid)
         channels = [make_channel(p, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch) for p in plans]
+        derived = derive_night(channels, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch)
         return assemble(
             key=source.key,
             manifest=manifest,
@@ -60,6 +62,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
             events=events,
             scored=annotations.scored,
             channels=channels,
+            derived=derived,
             labels=night.labels,
             findings=[
                 *night.findings,
@@ -69,5 +72,6 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
                 *event_findings,
                 *source.findings,
                 *(f for channel in channels for f in channel.findings),
+                *derived.findings,
             ],
         )

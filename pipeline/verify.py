@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from pipeline.write.chunks import chunk_files, lost_chunks, read_array
 from pipeline.write.documents import self_digest
-from pipeline.write.rules import Wrong, document_rules, has_type, sizes_of, value_rules
+from pipeline.write.rules import Wrong, document_rules, has_type, sizes_of
+from pipeline.write.value_rules import value_rules
 from schemas.errors import PsgError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.findings import Severity
 from schemas.quality import QualityFlag
@@ -237,6 +238,7 @@ def _check_values(
     if "channel" in values and sorted(channels) != sorted(stored):
         yield _problem(("V4", "the channel coordinate does not list the channels"), "channel", "channel/c/0")
         return
+    n_epoch = values["epoch_start_s"].size if "epoch_start_s" in values else None
     for name, value in values.items():
         column = channels.index(name) if name in channels else None
         usable = (
@@ -244,7 +246,9 @@ def _check_values(
         )
         attrs = documents[name]["attributes"]
         file = "/".join([name, *chunk_files(documents[name])])
-        yield from (_problem(wrong, name, file) for wrong in value_rules(name, value, attrs, usable))
+        yield from (
+            _problem(wrong, name, file) for wrong in value_rules(name, value, attrs, usable, n_epoch=n_epoch)
+        )
         if column is not None and "quality" in values:
             is_flagged = bool(np.any(values["quality"][:, column] & QualityFlag.SATURATED))
             if is_flagged != (attrs["n_saturated"] > 0):

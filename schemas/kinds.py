@@ -16,7 +16,7 @@ from enum import StrEnum
 from schemas.units import Unit
 from schemas.vocabulary import EPOCH_S, Modality
 
-__all__ = ["CANONICAL_CHANNELS", "KINDS", "Kind", "KindSpec", "RateClass", "Shape", "kind_of_channel"]
+__all__ = ["CANONICAL_CHANNELS", "KINDS", "POSSIBLE", "Kind", "KindSpec", "RateClass", "Shape", "kind_of_channel"]
 
 
 class RateClass(StrEnum):
@@ -75,6 +75,7 @@ class Kind(StrEnum):
     STATUS = "status"
     IBI = "ibi"
     RESP = "resp"
+    BBI = "bbi"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,14 @@ KINDS: dict[Kind, KindSpec] = {
     Kind.STATUS: KindSpec(_step, _code, _au, 1.0, None, None, "device status"),
     Kind.IBI: KindSpec(_slow, _held, Unit.SECOND, 2**-13, None, Modality.IBI, "inter-beat interval"),
     Kind.RESP: KindSpec(_slow, _wave, _au, 2**-10, None, Modality.RESP, "respiration"),
+    Kind.BBI: KindSpec(_slow, _held, Unit.SECOND, 2**-11, None, Modality.RESP, "breath-to-breath interval"),
+}
+
+# Least and largest value that a stored channel of a kind may hold, in its unit; docs/store-spec.md, rule V10.
+POSSIBLE: dict[Kind, tuple[float, float]] = {
+    Kind.SPO2: (0.0, 100.0),
+    Kind.IBI: (0.25, 3.0),  # 240 and 20 beats a minute: docs/adr/0009-ibi.md
+    Kind.BBI: (1.0, 10.0),  # 60 and 6 breaths a minute: docs/adr/0008-resp.md
 }
 
 _SITES = r"(fp1|fp2|fpz|f3|f4|f7|f8|fz|c3|c4|cz|t3|t4|t5|t6|p3|p4|pz|o1|o2|oz|a1|a2|m1|m2)"  # 10-20 system
@@ -161,6 +170,7 @@ CANONICAL_CHANNELS: dict[str, Kind] = {
     r"status(_[a-z0-9]+)?": Kind.STATUS,
     r"ibi": Kind.IBI,
     r"resp": Kind.RESP,
+    r"bbi": Kind.BBI,
 }
 
 

@@ -19,3 +19,4 @@ class QualityFlag(IntFlag):
     SATURATED = 64  # beyond the packing range, set to its end: present
     UNKNOWN_CODE = 128  # a code without a meaning in the manifest: missing
     FLAT = 256  # the same number for the whole epoch: present, and no physiology
+    NO_INTERVAL = 512  # the sensor is there, but no two beats or breaths in a row can be trusted: missing

@@ -13,6 +13,7 @@ from typing import Literal
 
 from schemas.kinds import KINDS, KindSpec, Shape, kind_of_channel
 from schemas.quality import QualityFlag
+from schemas.vocabulary import BeatType
 
 __all__ = [
     "ARRAYS",
@@ -20,6 +21,8 @@ __all__ = [
     "CHANNEL_ATTRIBUTES",
     "CHUNK_EPOCH",
     "CONVENTIONS",
+    "DERIVED",
+    "DERIVED_ATTRIBUTES",
     "LIMIT",
     "MISSING",
     "PART",
@@ -75,11 +78,21 @@ class ArraySpec:
         """Whether counts times ``scale_factor`` are the values."""
         return self.data_type == "int16" and self.fill == MISSING
 
+    @property
+    def is_sharded(self) -> bool:
+        """Whether it has samples: one shard with inner chunks of half an hour; else one plain chunk."""
+        return self.dims[-1].endswith("_sample")
+
 
 _NAN = float("nan")
 _STAGES = {-1: "unscored", 0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "REM"}
 _IN_BED = {-1: "unknown", 0: "out_of_bed", 1: "in_bed"}
 _QUALITY = {flag.value: (flag.name or "").lower() for flag in QualityFlag}
+_NN = {-1: "no_interval", 0: "other_interval", 1: "normal_to_normal"}
+_BEATS = {kind.value: kind.name.lower() for kind in BeatType}
+_VALID = {0: "doubtful", 1: "valid"}
+_OBSTRUCTED = {0: "breath", 1: "obstructed_effort"}
+_RULES = {3: "three_percent", 4: "four_percent"}
 
 # Everything but the channels. The fill of quality sets every bit: a lost chunk is never "nothing wrong".
 ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
@@ -100,8 +113,43 @@ ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
         "event_type": ArraySpec(("event",), "int16", -1, "1", "type of the event", "required"),
         "event_channel": ArraySpec(("event",), "int16", -1, "1", "channel the event was scored on", "required"),
         "event_term": ArraySpec(("event",), "int16", -1, "1", "source term of the event", "required"),
+        "nn_valid": ArraySpec(
+            ("epoch", "slow_sample"), "int8", -1, "1", "interval between two normal beats", "required", _NN
+        ),
+        "beat_time_s": ArraySpec(("beat",), "float64", _NAN, "s", "instant of the beat from the grid's origin"),
+        "beat_type": ArraySpec(("beat",), "int8", -1, "1", "type of the beat", "required", _BEATS),
+        "beat_valid": ArraySpec(("beat",), "int8", -1, "1", "whether the beat can be trusted", "required", _VALID),
+        "breath_time_s": ArraySpec(("breath",), "float64", _NAN, "s", "inspiration begins, from the grid's origin"),
+        "breath_valid": ArraySpec(
+            ("breath",), "int8", -1, "1", "whether the breath can be trusted", "required", _VALID
+        ),
+        "breath_obstructed": ArraySpec(
+            ("breath",), "int8", -1, "1", "effort against a closed throat", "required", _OBSTRUCTED
+        ),
+        "resp_phase_deg": ArraySpec(("epoch",), "float32", _NAN, "degree", "phase of rib cage before abdomen"),
+        "desaturation_rule_percent": ArraySpec(
+            ("desaturation",), "int8", -1, "%", "least fall of the rule", "required", _RULES
+        ),
+        "desaturation_onset_s": ArraySpec(
+            ("desaturation",), "float64", _NAN, "s", "onset of the desaturation from the grid's origin"
+        ),
+        "desaturation_nadir_s": ArraySpec(
+            ("desaturation",), "float64", _NAN, "s", "first instant of the nadir from the grid's origin"
+        ),
+        "desaturation_end_s": ArraySpec(
+            ("desaturation",), "float64", _NAN, "s", "end of the desaturation from the grid's origin"
+        ),
+        "desaturation_baseline_percent": ArraySpec(
+            ("desaturation",), "float32", _NAN, "%", "saturation before the desaturation"
+        ),
+        "desaturation_nadir_percent": ArraySpec(("desaturation",), "float32", _NAN, "%", "lowest saturation"),
     }
 )
+
+DERIVED = "derived"  # resampler of the channels that are computed from other channels
+
+# What these have beside the attributes of every channel.
+DERIVED_ATTRIBUTES: Mapping[str, tuple[type, ...]] = MappingProxyType({"derived_from": (list,), "method": (str,)})
 
 # Attributes of every channel, with the types that JSON may give them; None is an empty band edge.
 CHANNEL_ATTRIBUTES: Mapping[str, tuple[type, ...]] = MappingProxyType(

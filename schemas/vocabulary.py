@@ -83,6 +83,7 @@ class Polarity(StrEnum):
 
     AS_HEADER = "as_header"
     FLIPPED_BY_MANIFEST = "flipped_by_manifest"
+    INSPIRATION_UP = "inspiration_up"  # derived respiration, decided from its shape
     UNKNOWN = "unknown"
 
 

@@ -1,4 +1,4 @@
-"""The rules of one array that `pipeline.verify` checks: V4 to V8 on its document, V10 on its values.
+"""The rules of one array's document that `pipeline.verify` checks: V4 to V8; `value_rules` has those of its values.
 
 Every rule yields ``(rule, what is wrong)``; numbers are those of docs/store-spec.md and are never reused.
 """
@@ -9,29 +9,34 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from schemas.kinds import KindSpec, kind_of_channel
+from schemas.kinds import KindSpec, RateClass, kind_of_channel
 from schemas.store import (
     ARRAYS,
     CHANNEL_ATTRIBUTES,
     CHUNK_EPOCH,
-    LIMIT,
+    DERIVED,
+    DERIVED_ATTRIBUTES,
     MISSING,
     POLARITY_EVIDENCE,
     ArraySpec,
     channel_array,
     channel_kind,
 )
-from schemas.units import Unit
-from schemas.vocabulary import EPOCH_S, Modality, Polarity
+from schemas.vocabulary import Modality, Polarity
 
-__all__ = ["Wrong", "array_spec", "document_rules", "has_type", "sizes_of", "value_rules"]
+__all__ = ["Wrong", "array_spec", "document_rules", "has_type", "sizes_of"]
 
 Wrong = tuple[str, str]  # rule, what is wrong
 _BITS = {1 << bit for bit in range(16)}
 _CF_PACKING = {"scale_factor", "add_offset", "_FillValue"}
+_DEFINING = {  # the array whose length is the dimension's
+    "epoch": "epoch_start_s",
+    "channel": "channel",
+    "event": "event_onset_s",
+    "beat": "beat_time_s",
+    "breath": "breath_time_s",
+    "desaturation": "desaturation_onset_s",
+}
 
 
 def array_spec(name: str) -> ArraySpec | None:
@@ -52,9 +57,9 @@ def has_type(value: object, types: tuple[type, ...]) -> bool:
 
 
 def sizes_of(documents: Mapping[str, dict[str, Any]]) -> dict[str, int]:
-    """Return the size of every dimension, from the arrays that define them."""
-    defining = {"epoch": "epoch_start_s", "channel": "channel", "event": "event_onset_s"}
-    return {dim: documents[name]["shape"][0] for dim, name in defining.items() if name in documents}
+    """Return the size of every dimension, from the arrays that define them and from the rate classes."""
+    fixed = {rate.dimension: rate.n_per_epoch for rate in RateClass}
+    return fixed | {dim: documents[name]["shape"][0] for dim, name in _DEFINING.items() if name in documents}
 
 
 def document_rules(name: str, document: dict[str, Any], sizes: Mapping[str, int]) -> Iterator[Wrong]:
@@ -67,16 +72,14 @@ def document_rules(name: str, document: dict[str, Any], sizes: Mapping[str, int]
     document : dict
         Its metadata, parsed.
     sizes : mapping of str to int
-        Sizes of ``epoch``, ``channel`` and ``event``.
+        Of every dimension, from `sizes_of`.
     """
     spec = array_spec(name)
     if spec is None:
         yield "V4", "no array and no canonical channel has this name"
         return
     kind = None if name in ARRAYS else channel_kind(name)
-    if kind is not None:
-        sizes = {**sizes, kind.rate_class.dimension: kind.rate_class.n_per_epoch}
-    yield from _layout(document, spec, sizes, is_sharded=kind is not None)
+    yield from _layout(document, spec, sizes)
     yield from _packing(document["attributes"], spec, kind)
     if kind is not None:
         yield from _channel(name, document["attributes"], kind)
@@ -84,9 +87,7 @@ def document_rules(name: str, document: dict[str, Any], sizes: Mapping[str, int]
     yield from _codes(document["attributes"], spec)
 
 
-def _layout(
-    document: dict[str, Any], spec: ArraySpec, sizes: Mapping[str, int], *, is_sharded: bool
-) -> Iterator[Wrong]:
+def _layout(document: dict[str, Any], spec: ArraySpec, sizes: Mapping[str, int]) -> Iterator[Wrong]:
     shape = [sizes.get(dim, -1) for dim in spec.dims]
     fill = "NaN" if isinstance(spec.fill, float) else spec.fill
     expected = {
@@ -104,9 +105,9 @@ def _layout(
     if any(n > m for n, m in zip(document["shape"], chunk, strict=True)):
         yield "V5", f"one shard or chunk of {chunk} does not hold the night"
     codecs = document["codecs"]
-    if is_sharded:
+    if spec.is_sharded:
         if codecs[0]["name"] != "sharding_indexed":
-            yield "V5", "a channel is not sharded"
+            yield "V5", "an array of samples is not sharded"
             return
         inner = codecs[0]["configuration"]
         if inner["chunk_shape"] != [min(CHUNK_EPOCH, shape[0]), *shape[1:]]:
@@ -134,9 +135,8 @@ def _packing(attrs: dict[str, Any], spec: ArraySpec, kind: KindSpec | None) -> I
 
 
 def _channel(name: str, attrs: dict[str, Any], kind: KindSpec) -> Iterator[Wrong]:
-    wrong = [
-        key for key, types in CHANNEL_ATTRIBUTES.items() if key not in attrs or not has_type(attrs[key], types)
-    ]
+    needed = {**CHANNEL_ATTRIBUTES, **(DERIVED_ATTRIBUTES if attrs.get("resampler") == DERIVED else {})}
+    wrong = [key for key, types in needed.items() if key not in attrs or not has_type(attrs[key], types)]
     if wrong:
         yield "V7", f"attributes missing or of another type: {', '.join(wrong)}"
         return
@@ -186,67 +186,3 @@ def _codes(attrs: dict[str, Any], spec: ArraySpec) -> Iterator[Wrong]:
         yield "V8", "a flag mask is not one bit"
     if any(listed.get(value) != meaning for value, meaning in spec.meanings.items()):
         yield "V8", f"{key} do not have the meanings of the specification"
-
-
-def value_rules(
-    name: str, value: NDArray[Any], attrs: dict[str, Any], usable_fraction: NDArray[Any] | None
-) -> Iterator[Wrong]:
-    """Yield what is wrong with an array's stored values.
-
-    Parameters
-    ----------
-    value : ndarray
-        As stored: counts where packed.
-    attrs : dict
-        The array's attributes.
-    usable_fraction : ndarray, shape (n_epoch,), or None
-        The channel's column, for a channel.
-    """
-    spec = ARRAYS.get(name)
-    if spec is None:
-        yield from _channel_values(name, value, attrs, usable_fraction)
-    elif name == "epoch_start_s":
-        if not np.array_equal(value, EPOCH_S * np.arange(value.size)):
-            yield "V10", f"epochs do not start every {EPOCH_S} s from 0"
-    elif name == "usable_fraction":
-        if not bool(np.all((value >= 0) & (value <= 1))):
-            yield "V10", "a fraction is not between 0 and 1"
-    elif name == "quality":
-        if bool(np.any(value & ~np.uint16(sum(attrs["flag_masks"])))):
-            yield "V10", "a bit is set that no mask names"
-    elif name == "event_onset_s":
-        if not np.isfinite(value).all() or bool(np.any(np.diff(value) < 0)):
-            yield "V10", "onsets are not finite and sorted"
-    elif name == "event_duration_s":
-        if not bool(np.all((value >= 0) & np.isfinite(value))):
-            yield "V10", "a duration is negative or not finite"
-    else:
-        yield from _known_codes(value, attrs)
-
-
-def _channel_values(
-    name: str, value: NDArray[Any], attrs: dict[str, Any], usable_fraction: NDArray[Any] | None
-) -> Iterator[Wrong]:
-    spec = channel_array(name)
-    if not spec.is_packed:
-        yield from _known_codes(value, attrs)
-        return
-    n_limit = np.count_nonzero(value == LIMIT) + np.count_nonzero(value == -LIMIT)
-    if attrs["n_saturated"] > n_limit:
-        yield "V10", f"n_saturated is {attrs['n_saturated']}, but {n_limit} samples are at the limit"
-    if spec.units == Unit.PERCENT.value:
-        low, high = (np.array([0, 100]) / channel_kind(name).scale).astype(int)
-        if bool(np.any((value != MISSING) & ((value < low) | (value > high)))):
-            yield "V10", "a percentage is not between 0 and 100"
-    if usable_fraction is not None:
-        is_empty = value.max(axis=1) == MISSING
-        if bool(np.any(usable_fraction[is_empty] > 0)):
-            yield "V10", "an epoch without a sample is called usable"
-
-
-def _known_codes(value: NDArray[Any], attrs: dict[str, Any]) -> Iterator[Wrong]:
-    if "flag_values" not in attrs:
-        return
-    unknown = set(np.unique(value).tolist()) - set(attrs["flag_values"]) - {-1}
-    if unknown:
-        yield "V10", f"codes without a meaning: {sorted(unknown)}"

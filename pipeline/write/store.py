@@ -156,7 +156,7 @@ def _saturation(channel: str, packed: Packed) -> Finding:
 
 
 def _write_fixed(array: xr.DataArray, spec: ArraySpec, files: _Files) -> None:
-    """One plain chunk holds the array; an empty one has no chunk."""
+    """Samples go into one shard, all else into one plain chunk; an empty array has no chunk."""
     _check_dims(array, spec)
     attrs: dict[str, Any] = {"long_name": spec.long_name}
     if spec.units is not None:
@@ -166,6 +166,9 @@ def _write_fixed(array: xr.DataArray, spec: ArraySpec, files: _Files) -> None:
     if spec.codes != "none":
         attrs |= {k: array.attrs[k] for k in ("flag_values", "flag_meanings") if k in array.attrs}
     attrs |= code_meanings(spec)
+    if spec.is_sharded:
+        _write_sharded(str(array.name), spec, array.values, attrs, files)
+        return
     if array.size:
         files.write(f"{array.name}/{_chunk_name(array.ndim)}", plain_chunk(array.values, spec.data_type))
     files.write_document(str(array.name), array_document(spec, array.shape, _plain(attrs)))

@@ -13,13 +13,23 @@ import xarray as xr
 from pipeline.write.store import write_store
 from schemas.store import ARRAYS
 
-N = {"epoch": 2, "channel": 3, "event": 1, "fast_sample": 3840, "slow_sample": 120, "step_sample": 30}
+N = {
+    "epoch": 2,
+    "channel": 3,
+    "event": 1,
+    "beat": 1,
+    "breath": 1,
+    "desaturation": 1,
+    "fast_sample": 3840,
+    "slow_sample": 120,
+    "step_sample": 30,
+}
 CHANNELS = {
     "ecg": ("fast_sample", "float32", {}),
     "thor": ("slow_sample", "float32", {"source_unit": "V"}),
     "position": ("step_sample", "int8", {"flag_values": [0, 1], "flag_meanings": "supine prone"}),
 }
-UDUNITS = {"uV", "mV", "s", "%", "1"}  # those used here; all in the UDUNITS database
+UDUNITS = {"uV", "mV", "s", "%", "1", "degree"}  # those used here; all in the UDUNITS database
 NUMPY = {"int8": np.int8, "int16": np.int16, "uint16": np.uint16, "float32": np.float32, "float64": np.float64}
 
 

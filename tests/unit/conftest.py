@@ -59,6 +59,29 @@ def _attributes(name: str) -> dict[str, Any]:
     return attrs | arbitrary | (POSITIONS if name == "position" else {})
 
 
+def derived_tables(n_epoch: int) -> dict[str, Any]:
+    """Return four beats, two breaths, a desaturation by both rules."""
+    return {
+        "nn_valid": (
+            ("epoch", "slow_sample"),
+            np.repeat(np.arange(n_epoch, dtype=np.int8)[:, None] % 2, 120, axis=1),
+        ),
+        "beat_time_s": ("beat", np.array([0.5, 1.375, 2.25, 29.875])),
+        "beat_type": ("beat", np.array([0, 1, 0, 2], np.int8)),
+        "beat_valid": ("beat", np.array([1, 1, 1, 0], np.int8)),
+        "breath_time_s": ("breath", np.array([3.0, 7.25])),
+        "breath_valid": ("breath", np.array([1, 0], np.int8)),
+        "breath_obstructed": ("breath", np.array([0, 1], np.int8)),
+        "resp_phase_deg": ("epoch", np.linspace(-20, 20, n_epoch, dtype=np.float32)),
+        "desaturation_rule_percent": ("desaturation", np.array([3, 4], np.int8)),
+        "desaturation_onset_s": ("desaturation", np.array([4.0, 4.0])),
+        "desaturation_nadir_s": ("desaturation", np.array([14.25, 14.25])),
+        "desaturation_end_s": ("desaturation", np.array([25.0, 25.0])),
+        "desaturation_baseline_percent": ("desaturation", np.array([97.0, 97.0], np.float32)),
+        "desaturation_nadir_percent": ("desaturation", np.array([92.0, 92.0], np.float32)),
+    }
+
+
 def _night(n_epoch: int = 3, n_event: int = 2, channels: tuple[str, ...] = tuple(CHANNELS)) -> xr.Dataset:
     rng = np.random.default_rng(n_epoch)
     data: dict[str, Any] = {
@@ -79,6 +102,7 @@ def _night(n_epoch: int = 3, n_event: int = 2, channels: tuple[str, ...] = tuple
     data["event_type"] = ("event", np.arange(n_event, dtype=np.int16) % 2, EVENTS["event_type"])
     data["event_channel"] = ("event", np.zeros(n_event, np.int16), EVENTS["event_channel"])
     data["event_term"] = ("event", np.full(n_event, -1, np.int16), EVENTS["event_term"])
+    data |= derived_tables(n_epoch)
     coords = {"epoch_start_s": ("epoch", 30.0 * np.arange(n_epoch)), "channel": list(channels)}
     attrs = {
         "cohort": "synthetic",

@@ -53,7 +53,7 @@ def test_a_damaged_chunk_raises_when_it_is_read(store: Path) -> None:
 def test_a_missing_file_is_incomplete(store: Path, name: str) -> None:
     """A store without one of its files is refused, by name and with what to do."""
     (store / name).unlink()
-    with pytest.raises(StoreIncomplete, match=rf"night-1.zarr: 1 of 34 files are missing: saw no {name}.*again"):
+    with pytest.raises(StoreIncomplete, match=rf"night-1.zarr: 1 of 62 files are missing: saw no {name}.*again"):
         open_recording(store)
 
 

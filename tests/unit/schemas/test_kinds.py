@@ -34,6 +34,7 @@ PACKING = {
     "status": (1, 30, "1", 1.0, None, None),
     "ibi": (4, 120, "s", 2**-13, None, "ibi"),
     "resp": (4, 120, "1", 2**-10, None, "resp"),
+    "bbi": (4, 120, "s", 2**-11, None, "resp"),
 }
 
 CHANNELS = {
@@ -62,6 +63,7 @@ CHANNELS = {
     "status_oximeter": Kind.STATUS,
     "ibi": Kind.IBI,
     "resp": Kind.RESP,
+    "bbi": Kind.BBI,
 }
 
 
@@ -89,7 +91,7 @@ def test_scales_are_powers_of_two(kind: Kind) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "largest"),
-    [(Kind.EEG, 1000), (Kind.ECG, 7), (Kind.SPO2, 200), (Kind.PULSE_RATE, 300), (Kind.IBI, 3.5)],
+    [(Kind.EEG, 1000), (Kind.ECG, 7), (Kind.SPO2, 200), (Kind.PULSE_RATE, 300), (Kind.IBI, 3.5), (Kind.BBI, 15)],
 )
 def test_physiology_fits_the_packing(kind: Kind, largest: float) -> None:
     """Values that bodies produce do not saturate."""

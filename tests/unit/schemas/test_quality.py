@@ -14,6 +14,7 @@ BITS = {
     "SATURATED": 64,
     "UNKNOWN_CODE": 128,
     "FLAT": 256,
+    "NO_INTERVAL": 512,
 }
 
 

@@ -13,7 +13,7 @@ WORDS = {
     "Modality": ["eeg", "eog", "emg", "ecg", "airflow", "belt", "spo2", "ibi", "resp"],
     "StageScheme": ["aasm", "rk", "sleep_wake", "none"],
     "Outcome": ["converted", "converted_with_findings", "excluded", "failed"],
-    "Polarity": ["as_header", "flipped_by_manifest", "unknown"],
+    "Polarity": ["as_header", "flipped_by_manifest", "inspiration_up", "unknown"],
     "Scored": ["yes", "no", "partly"],
     "Sex": ["male", "female", "unknown"],
     "Split": ["train", "val", "test", "external"],

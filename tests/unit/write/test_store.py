@@ -64,6 +64,20 @@ def test_plain_xarray_sees_the_promised_types(store: Path) -> None:
         "event_type": "int16",
         "event_channel": "int16",
         "event_term": "int16",
+        "nn_valid": "int8",
+        "beat_time_s": "float64",
+        "beat_type": "int8",
+        "beat_valid": "int8",
+        "breath_time_s": "float64",
+        "breath_valid": "int8",
+        "breath_obstructed": "int8",
+        "resp_phase_deg": "float32",
+        "desaturation_rule_percent": "int8",
+        "desaturation_onset_s": "float64",
+        "desaturation_nadir_s": "float64",
+        "desaturation_end_s": "float64",
+        "desaturation_baseline_percent": "float32",
+        "desaturation_nadir_percent": "float32",
     }
     assert {"channel", "epoch_start_s"} == set(opened.coords)
 
@@ -79,6 +93,7 @@ def test_scales_are_those_of_the_specification() -> None:
         "pulse_rate": -6,
         "temperature": -9,
         "ibi": -13,
+        "bbi": -11,
         **dict.fromkeys(("position", "light", "status"), 0),
     }
     assert {kind.value: spec.scale for kind, spec in KINDS.items()} == {k: 2.0**e for k, e in exponents.items()}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["stat_digest"]
+from pipeline.places import files_below, is_remote, storage_errors
+from schemas.store import ARRAY_FILE
+
+__all__ = ["stat_digest", "stat_digests"]
+
+_N_AT_ONCE = 16  # listings of an object store
 
 
 def stat_digest(path: Path) -> str:
@@ -16,16 +21,26 @@ def stat_digest(path: Path) -> str:
     Differs whenever a file was added, removed, resized or written again; reads no contents.
     """
     digest = hashlib.sha256()
-    for name, stat in sorted(_stats(str(path), "")):
-        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    for name, (size, mtime_ns) in sorted(files_below(path).items()):
+        digest.update(f"{name}\0{size}\0{mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
-def _stats(folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield relative path and status of every file; a planner asks for tens of thousands of stores."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _stats(entry.path, f"{prefix}{entry.name}/")
-            else:
-                yield prefix + entry.name, entry.stat(follow_symlinks=False)
+def stat_digests(stores: Sequence[Path]) -> list[str | None]:
+    """Return the digest of every store, None where there is none; in an object store many are asked at once.
+
+    Raises
+    ------
+    StorageError
+        When the disk or the object store refuses.
+    """
+    with storage_errors("the stores of earlier runs cannot be listed"):
+        if not stores or not is_remote(stores[0]):
+            return [stat_digest(store) if store.exists() else None for store in stores]
+        with ThreadPoolExecutor(_N_AT_ONCE) as pool:
+            return list(pool.map(_remote_digest, stores))
+
+
+def _remote_digest(store: Path) -> str | None:
+    """What has no root document is no store there: it was being written, replaced or removed."""
+    return stat_digest(store) if (store / ARRAY_FILE).exists() else None

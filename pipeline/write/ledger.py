@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,9 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from pipeline.hashing import FileHash
+from pipeline.places import storage_errors
 from pipeline.write.lock import LEDGER_FOLDER
+from pipeline.write.segments import FileSegment, ObjectSegments, open_segment, read_segments
 from pipeline.write.store import StoreSummary
-from schemas.errors import StorageError
 from schemas.findings import Finding, Severity
 from schemas.vocabulary import Outcome
 
@@ -157,18 +156,12 @@ def read_ledger(out: Path) -> Ledger:
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     state = []
     with _no_collection():
-        for name, content in _segments(out):
+        with storage_errors("the ledger cannot be read"):
+            segments = read_segments(out / LEDGER_FOLDER / _SEGMENTS)
+        for name, content in segments:
             state.append((name, len(content)))
             newest |= {(row["cohort"], row["key"]): row for row in _rows(content)}
         return Ledger({name: Row.from_json(row) for name, row in newest.items()}, tuple(state))
-
-
-def _segments(out: Path) -> list[tuple[str, bytes]]:
-    try:
-        paths = sorted((out / LEDGER_FOLDER / _SEGMENTS).glob("*.jsonl"))
-        return [(path.name, path.read_bytes()) for path in paths]
-    except OSError as error:
-        raise StorageError("the ledger cannot be read", saw=os.strerror(error.errno or 0)) from None
 
 
 @contextmanager
@@ -210,7 +203,7 @@ class LedgerWriter:
 
     def __init__(self, out: Path) -> None:
         self._folder = out / LEDGER_FOLDER / _SEGMENTS
-        self._handle: int | None = None
+        self._segment: FileSegment | ObjectSegments | None = None
 
     def append(self, *rows: Row) -> None:
         """Add rows; they are on the disk when this returns.
@@ -218,41 +211,29 @@ class LedgerWriter:
         Raises
         ------
         StorageError
-            When the disk refuses.
+            When the disk or the object store refuses.
         """
         text = "".join(_ENCODER.encode(row.to_json()) + "\n" for row in rows)
-        try:
-            if self._handle is None:
-                self._handle = self._open()
-            _write(self._handle, text.encode())
-            os.fsync(self._handle)
-        except OSError as error:
-            raise StorageError("the ledger cannot be written", saw=os.strerror(error.errno or 0)) from None
-
-    def _open(self) -> int:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        last = max((int(path.name.split("-")[0]) for path in self._folder.glob("*.jsonl")), default=0)
-        when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        path = self._folder / f"{last + 1:06d}-{when}-{secrets.token_hex(4)}.jsonl"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        folder = os.open(self._folder, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        return handle
+        with storage_errors("the ledger cannot be written"):
+            if self._segment is None:
+                self._segment = open_segment(self._folder)
+            self._segment.append(text.encode())
 
     def close(self) -> None:
-        """Release the segment; another `append` starts a new one."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        """Release the segment; another `append` starts a new one.
+
+        Raises
+        ------
+        StorageError
+            When the object store refuses; every row is in the ledger nevertheless.
+        """
+        if self._segment is not None:
+            segment, self._segment = self._segment, None
+            with storage_errors("the ledger's objects cannot be put together"):
+                segment.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _write(handle: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(handle, content) :]

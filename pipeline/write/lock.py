@@ -1,21 +1,25 @@
 """One run at a time writes to an output folder.
 
-The lock is the kernel's (``flock``): it goes with its process, however that ends, so a lock is never stale.
-The file's text only tells the next one who holds it. Works between hosts where the file system says so.
+On a disk the lock is the kernel's (``flock``): it goes with its process, however that ends, so a lock is never
+stale. The file's text only tells the next one who holds it. Works between hosts where the file system says so.
+Object stores, and file systems without locks, have a lease instead: `pipeline.write.lease`.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from schemas.errors import OutputBusy, StorageError
+from pipeline.places import is_remote, storage_errors
+from pipeline.write.lease import lease
+from schemas.errors import OutputBusy
 
 __all__ = ["LEDGER_FOLDER", "hold"]
 
@@ -23,32 +27,50 @@ LEDGER_FOLDER = ".ledger"  # below the output folder; work state, never data
 _NAME = "lock"
 
 
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+
+
 @contextmanager
-def hold(out: Path) -> Iterator[None]:
-    """Hold the output folder for this process.
+def hold(out: Path) -> Iterator[Callable[[], None]]:
+    """Hold the output for this process.
+
+    Yields
+    ------
+    callable
+        To be called before anything visible is written: raises OutputBusy when the output was lost to another run.
 
     Raises
     ------
     OutputBusy
         When another process holds it; says which, where and since when.
     StorageError
-        When the folder cannot be made, or its file system has no locks.
+        When the output cannot be written to.
     """
-    try:
-        folder = out / LEDGER_FOLDER
+    folder = out / LEDGER_FOLDER
+    if is_remote(out):
+        with lease(folder) as held:
+            yield held.check
+        return
+    with storage_errors("the output folder cannot be used"):
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StorageError("the output folder cannot be used", saw=os.strerror(error.errno or 0)) from None
     try:
-        _acquire(handle)
-        _write_holder(handle)
-        yield
+        if _acquire(handle):
+            _write_holder(handle)
+            yield _held_for_good
+            return
+        with lease(folder) as held:
+            yield held.check
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int) -> None:
+def _held_for_good() -> None:
+    """Nobody takes the kernel's lock away."""
+
+
+def _acquire(handle: int) -> bool:
+    """Lock, or return False where the file system has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -59,11 +81,11 @@ def _acquire(handle: int) -> None:
             do="Wait for it, stop it, or choose another --out.",
         ) from None
     except OSError as error:
-        raise StorageError(
-            "the output folder's file system has no locks",
-            saw=os.strerror(error.errno or 0),
-            do="Choose an --out on a file system that has them.",
-        ) from None
+        if error.errno in _NO_LOCKS:
+            return False
+        with storage_errors("the output folder cannot be locked"):
+            raise
+    return True
 
 
 def _holder(handle: int) -> str:

@@ -32,7 +32,9 @@ _BLOCK_S = 16.0  # at least; every kernel above has died away within a sixteenth
 _PARTS = 16  # a block is so many parts, of which the first and the last are overlap
 _BATCH = 2**17  # native samples transformed together, 0.5 MB: stays in the processor's cache
 _SPIKE_S = 0.008  # what leaves and returns within so long is no heart: half a QRS takes 30 ms or more
-_SPIKE_SHARE = 0.7  # of the range of a usual beat; smaller spikes are too short to matter in the bands
+_SPIKE_SHARE = 0.7  # of the range of a usual beat
+_SMALL_SPIKE_SHARE = 0.25  # where the same has been left already at that time as at twice that: no R wave has
+_SHARP = 0.8
 _RANGE_S = 2.0  # windows that hold at least one beat
 _SPIKE_QUANTILE, _SPIKE_FACTOR = 0.8, 4.0  # and stands out of the window so much; mains and muscle never do
 
@@ -140,7 +142,12 @@ def _flatten_spikes(x: NDArray[np.float32], rate_hz: float) -> None:
     bulge *= -0.5
     bulge += x[reach:-reach]
     np.abs(bulge, out=bulge)
-    at = np.flatnonzero(bulge > _SPIKE_SHARE * usual) if usual > 0 else np.zeros(0, np.intp)
+    at = np.flatnonzero(bulge > _SMALL_SPIKE_SHARE * usual) if usual > 0 else np.zeros(0, np.intp)
+    middle = at + reach
+    wider = x[middle] - 0.5 * (x[np.maximum(at - reach, 0)] + x[np.minimum(at + 3 * reach, x.size - 1)])
+    at = at[(bulge[at] > _SPIKE_SHARE * usual) | (bulge[at] > _SHARP * np.abs(wider))]
+    beside = np.maximum(bulge[np.maximum(at - reach, 0)], bulge[np.minimum(at + reach, bulge.size - 1)])
+    at = at[bulge[at] > beside]
     for window in np.unique(at // n_window):
         around = bulge[window * n_window : (window + 1) * n_window]
         rank = int(_SPIKE_QUANTILE * around.size)

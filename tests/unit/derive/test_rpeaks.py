@@ -152,12 +152,22 @@ def test_drift_and_mains(rate_hz: int, disturbance: Callable[[Floats], Floats]) 
 
 @pytest.mark.parametrize("rate_hz", [100, 125, 256, 500])
 @pytest.mark.parametrize("ahead_s", [0.15, 0.03])
-@pytest.mark.parametrize("pulse_mv", [2.0, -5.0, 20.0])
+@pytest.mark.parametrize("pulse_mv", [0.5, 2.0, -5.0, 20.0])
 def test_pacemaker_pulses_are_no_beats(rate_hz: int, ahead_s: float, pulse_mv: float) -> None:
     """Pulses of one sample, before the atria or the ventricles, however high, move and add nothing."""
     truth_s = beat_train()
     ecg = ecg_of(truth_s, rate_hz)
     ecg[np.rint((truth_s - ahead_s) * rate_hz).astype(int)] += pulse_mv
+    assert_same_beats(truth_s, detect(ecg, rate_hz), 0.015)
+
+
+@pytest.mark.parametrize("rate_hz", [100, 125, 256])
+@pytest.mark.parametrize("pulse_mv", [0.5, -5.0])
+def test_pacemaker_pulses_before_wide_complexes(rate_hz: int, pulse_mv: float) -> None:
+    """Paced complexes have little at 24 Hz, their pulses much: beats are where the complexes are all the same."""
+    truth_s = beat_train()
+    ecg = ecg_of(truth_s, rate_hz, kind=np.full(truth_s.size, VENTRICULAR, np.int8))
+    ecg[np.rint((truth_s - 0.1) * rate_hz).astype(int)] += pulse_mv
     assert_same_beats(truth_s, detect(ecg, rate_hz), 0.015)
 
 

@@ -15,7 +15,7 @@ from tests.command_line import in_process
 def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with four sound nights of six minutes, every sensor connected, as SHHS would publish them."""
     root = tmp_path_factory.mktemp("download") / "shhs"
-    synthesise(root, recipe="shhs", nights=0, hours=0.1, seed=5, faults=["missing_subject_row"] * 4)
+    synthesise(root, recipe="shhs", nights=0, hours=0.1, seed=8, faults=["missing_subject_row"] * 4)
     return root
 
 

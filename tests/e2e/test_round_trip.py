@@ -53,7 +53,9 @@ class Trip:
     negative: Sequence[str]
 
     def channels(self, shape: Shape) -> list[str]:
-        return [str(c) for c in self.ds["channel"].values if KINDS[kind_of_channel(str(c))].shape is shape]
+        """Return the channels of a shape that are signals of the source, those that are derived left out."""
+        recorded = [str(c) for c in self.ds["channel"].values if self.ds[c].attrs["resampler"] != "derived"]
+        return [channel for channel in recorded if KINDS[kind_of_channel(channel)].shape is shape]
 
     def source(self, channel: str) -> tuple[Floats, float, str]:
         """Return samples, rate and unit text of a channel's only signal."""

@@ -25,6 +25,7 @@
     │   └── HypnogramMismatch          stages and signals disagree about the night's length
     ├── RecordingGone                  the work, not the data
     │   ├── RecordingTimeout           took longer than allowed
+    │   ├── OutOfMemory                needs more memory than a worker may have
     │   └── WorkerDied                 the process that converted it was killed
     ├── StoreError                     what we wrote or read back
     │   ├── StoreIncomplete            an array or a chunk is missing
@@ -37,6 +38,7 @@
     │   ├── SplitInvalid               a split file cannot be read, or leaves somebody out
     │   └── SplitLeak                  a person or a family is in two splits
     └── StorageError(OSError)          disk or bucket: the only family that is retried
+        └── StorageFull                no room left, or read-only: ends the run instead
 
 Every error reads: *[recording] what is wrong: saw X, expected Y. Why it matters. Do Z.*
 Texts of patients, technicians and file systems never enter an error; labels of channels may.
@@ -59,6 +61,7 @@ __all__ = [
     "ManifestInvalid",
     "ManifestNotFound",
     "NoUsableChannel",
+    "OutOfMemory",
     "OutputBusy",
     "PartsDisagree",
     "PsgError",
@@ -76,6 +79,7 @@ __all__ = [
     "SplitInvalid",
     "SplitLeak",
     "StorageError",
+    "StorageFull",
     "StoreCorrupt",
     "StoreError",
     "StoreIncomplete",
@@ -240,6 +244,10 @@ class RecordingTimeout(RecordingGone):
     """It took longer than allowed."""
 
 
+class OutOfMemory(RecordingGone):
+    """It needs more memory than a worker may have."""
+
+
 class WorkerDied(RecordingGone):
     """The process that converted it was killed."""
 
@@ -286,3 +294,7 @@ class SplitLeak(SelectionError):
 
 class StorageError(PsgError, OSError):
     """Disk or bucket: the only family that is retried."""
+
+
+class StorageFull(StorageError):
+    """No room left, or nothing may be written: the run ends, since every recording would fail alike."""

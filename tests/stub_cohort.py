@@ -11,6 +11,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from pipeline.write.store import write_store
 from schemas.errors import EdfCorrupt, StorageError
 from schemas.findings import Finding, finding
 from schemas.manifest import CohortManifest
+from schemas.store import ARRAYS, ArraySpec
 
 MANIFEST = {
     "manifest_version": 1,
@@ -44,6 +46,10 @@ MANIFEST = {
 }
 FOUND = {"warning": finding("PSG-A001", "no stages"), "info": finding("PSG-A003", "half an epoch")}
 SECRET = "Jane Doe"
+
+
+class _Skip(Exception):
+    """The rest of the words does not count."""
 
 
 def manifest(**changes: object) -> CohortManifest:
@@ -70,9 +76,10 @@ def convert(source: Source, manifest: CohortManifest, path: Path) -> ConvertResu
     """Do what the night's text says, word by word; then write a small store."""
     files = tuple(hash_file(p, n) for p, n in zip(source.paths, source.names, strict=True))
     words = source.signals[0].read_text().split()
-    for word in words:
-        what, _, value = word.partition("=")
-        ACTIONS.get(what, _nothing)(source, path, value)
+    with suppress(_Skip):
+        for word in words:
+            what, _, value = word.partition("=")
+            ACTIONS.get(what, _nothing)(source, path, value)
     found = source.findings + tuple(FOUND[word] for word in words if word in FOUND)
     fingerprint = fingerprint_of(source, manifest, files)
     return ConvertResult(files, fingerprint, write_store(_night(source, files, fingerprint, found), path))
@@ -125,6 +132,15 @@ def _die(source: Source, path: Path, value: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _die_with_parent(source: Source, path: Path, value: str) -> None:
+    """Once, kill the process that started this one, as when a machine of a cluster is lost."""
+    if not Path(value).exists():
+        Path(value).touch()
+        path.mkdir(parents=True)
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)  # the kernel ends this one, too
+
+
 def _refuse(source: Source, path: Path, value: str) -> None:
     """Refuse the disk until the marker has been touched ``n`` times."""
     marker, n = value.split(",")
@@ -135,7 +151,18 @@ def _refuse(source: Source, path: Path, value: str) -> None:
 
 
 def _raw_oserror(source: Source, path: Path, value: str) -> None:
-    raise OSError(28, f"No space left for {SECRET}")
+    raise OSError(int(value), f"No space left for {SECRET}")
+
+
+def _unless(source: Source, path: Path, value: str) -> None:
+    """Skip the words that follow if a file is there."""
+    if Path(value).exists():
+        raise _Skip
+
+
+def _hog(source: Source, path: Path, value: str) -> None:
+    """Take so many megabytes."""
+    np.ones(int(value) << 20, np.uint8)
 
 
 def _touch(source: Source, path: Path, value: str) -> None:
@@ -149,8 +176,11 @@ ACTIONS: Mapping[str, Callable[[Source, Path, str], None]] = {
     "corrupt": _corrupt,
     "surprise": _surprise,
     "die": _die,
+    "die_with_parent": _die_with_parent,
     "refuse": _refuse,
     "oserror": _raw_oserror,
+    "unless": _unless,
+    "hog": _hog,
     "touch": _touch,
 }
 
@@ -172,20 +202,13 @@ def _night(source: Source, files: tuple[object, ...], fingerprint: str, found: t
         "long_name": "oxygen saturation",
     }
     codes = {"flag_values": [], "flag_meanings": ""}
-    nothing = np.empty(0)
+    coords = {"epoch_start_s": ("epoch", [0.0, 30.0]), "channel": ["spo2"]}
     data = {
         "spo2": (("epoch", "slow_sample"), np.full((2, 120), 97, np.float32), spo2),
-        "stage": ("epoch", np.zeros(2, np.int8)),
-        "stage_source": ("epoch", np.zeros(2, np.int8)),
-        "in_bed": ("epoch", np.ones(2, np.int8)),
         "usable_fraction": (("epoch", "channel"), np.ones((2, 1), np.float32)),
         "quality": (("epoch", "channel"), np.zeros((2, 1), np.uint16)),
-        "event_onset_s": ("event", nothing),
-        "event_duration_s": ("event", nothing),
-        "event_type": ("event", nothing.astype(np.int16), codes),
-        "event_channel": ("event", nothing.astype(np.int16), codes),
-        "event_term": ("event", nothing.astype(np.int16), codes),
     }
+    data |= {name: _without(spec, codes) for name, spec in ARRAYS.items() if name not in {*data, *coords}}
     attrs = {
         "cohort": source.key.cohort,
         "recording": source.key.name,
@@ -207,4 +230,11 @@ def _night(source: Source, files: tuple[object, ...], fingerprint: str, found: t
         "processing": {},
         "fingerprint": fingerprint,
     }
-    return xr.Dataset(data, {"epoch_start_s": ("epoch", [0.0, 30.0]), "channel": ["spo2"]}, attrs)
+    return xr.Dataset(data, coords, attrs)
+
+
+def _without(spec: ArraySpec, attrs: Mapping[str, object]) -> tuple[object, ...]:
+    """Return an array that says nothing: two epochs of its fill, and none of anything else."""
+    size = {"epoch": 2, "slow_sample": 120, "channel": 1}
+    values = np.full([size.get(dim, 0) for dim in spec.dims], spec.fill, spec.data_type)
+    return spec.dims, values, attrs if spec.codes == "required" else {}

@@ -11,20 +11,21 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from pipeline.batch.patience import patiently
 from pipeline.discover import Source
 from pipeline.hashing import FileHash, check_unchanged, hash_file
 from pipeline.verify import verify_store
 from pipeline.write.readback import read_back
 from pipeline.write.store import StoreSummary
-from schemas.errors import PsgError, StorageError, StoreError
+from schemas.errors import OutOfMemory, PsgError, StorageError, StorageFull, StoreError
 from schemas.fingerprint import fingerprint
 from schemas.manifest import CohortManifest
 
 __all__ = ["ConvertResult", "Converted", "Converter", "Failed", "Job", "attempt"]
 
-_WAITS_S = (0.2, 1.0, 5.0)  # before a refused disk is asked again
 _DETAIL_LENGTH = 1000  # characters of an error's text that the ledger keeps
 _N_FRAMES = 6  # places that an internal error names, the innermost first
 
@@ -86,11 +87,18 @@ class Converted:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why there is none."""
+    """Why there is none.
+
+    Parameters
+    ----------
+    ends_run : bool
+        Whether no other recording would fare better.
+    """
 
     reason: str
     detail: str
     took_s: float = 0.0
+    ends_run: bool = False
 
 
 def attempt(job: Job, convert: Converter, manifest: CohortManifest) -> Converted | Failed:
@@ -111,7 +119,11 @@ def _answer(job: Job, convert: Converter, manifest: CohortManifest) -> Converted
         kept = _kept(job) if job.check else None
         return kept or Converted(_converted(job, convert, manifest), is_new=True)
     except PsgError as error:
-        return Failed(error.reason, job.source.describe(error)[:_DETAIL_LENGTH])
+        detail = job.source.describe(error)[:_DETAIL_LENGTH]
+        return Failed(error.reason, detail, ends_run=isinstance(error, StorageFull))
+    except MemoryError:
+        exceeded = OutOfMemory("needs more memory than a worker may have", do="Give workers more, or exclude it.")
+        return Failed(exceeded.reason, job.source.describe(exceeded))
     except Exception as error:
         return Failed("internal_error", f"{type(error).__name__} at {_places(error)}")
 
@@ -137,13 +149,10 @@ def _hash_all(source: Source) -> tuple[FileHash, ...]:
 
 
 def _converted(job: Job, convert: Converter, manifest: CohortManifest) -> ConvertResult:
-    for wait_s in _WAITS_S:
-        try:
-            return _convert_once(job, convert, manifest)
-        except StorageError:
-            shutil.rmtree(job.temporary, ignore_errors=True)
-            time.sleep(wait_s)
-    return _convert_once(job, convert, manifest)
+    return patiently(
+        partial(_convert_once, job, convert, manifest),
+        before_retry=partial(shutil.rmtree, job.temporary, ignore_errors=True),
+    )
 
 
 def _convert_once(job: Job, convert: Converter, manifest: CohortManifest) -> ConvertResult:

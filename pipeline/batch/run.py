@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -19,18 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.batch.attempt import Converted, Converter, Failed, Job, attempt
+from pipeline.batch.executors import Answer, Attempt, Executor, Processes
+from pipeline.batch.patience import patiently
 from pipeline.batch.plan import Decision, Item, Plan
-from pipeline.batch.workers import Gone, in_workers
+from pipeline.batch.workers import Gone
 from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, now, outcome_of, read_ledger, store_path
 from pipeline.write.lock import hold
 from pipeline.write.publish import publish, remove_leftovers, temporary_name, withdraw
-from schemas.errors import OutputBusy, PsgError, RecordingTimeout, StorageError, WorkerDied
+from schemas.errors import OutputBusy, PsgError, RecordingTimeout, StorageError, StorageFull, WorkerDied
 from schemas.recording import RecordingKey
 from schemas.vocabulary import Outcome
 
 __all__ = ["Progress", "RunReport", "run"]
-
-_WAITS_S = (0.2, 1.0, 5.0)  # before a refused disk is asked again
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,7 @@ def run(
     convert: Converter,
     *,
     workers: int = 1,
+    executor: Executor | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     timeout_s: float | None = None,
 ) -> RunReport:
@@ -98,6 +98,8 @@ def run(
         Importable by its module's name: it runs in other processes.
     workers : int
         Number of processes that convert.
+    executor : Executor, optional
+        Where the work is done; without it, in ``workers`` processes of this machine.
     on_progress : callable, optional
         Called after each recording.
     timeout_s : float, optional
@@ -109,6 +111,8 @@ def run(
         When another run holds the output folder, or has written there since the plan was made.
     StorageError
         When the ledger cannot be written.
+    StorageFull
+        When there is no room left: what is unfinished has no outcome then, and the next run does it.
     WorkerDied
         When no worker can be started at all.
     KeyboardInterrupt
@@ -121,7 +125,8 @@ def run(
         try:
             books = _Books(plan, ledger, on_progress)
             books.exclude()
-            with closing(_answers(_jobs(plan), convert, plan, workers, timeout_s)) as answers:
+            do = partial(attempt, convert=convert, manifest=plan.manifest)
+            with closing(_answers(_jobs(plan), do, executor or Processes(workers), timeout_s)) as answers:
                 for job, answer in answers:
                     books.settle(job, answer)
         finally:
@@ -145,12 +150,11 @@ def _job(item: Item, out: Path) -> Job:
 
 
 def _answers(
-    jobs: list[Job], convert: Converter, plan: Plan, workers: int, timeout_s: float | None
-) -> Generator[tuple[Job, Converted | Failed], None, None]:
+    jobs: list[Job], do: Attempt, executor: Executor, timeout_s: float | None
+) -> Generator[tuple[Job, Answer], None, None]:
     """Do all jobs; one whose worker was killed is done once more, alone, after the others."""
-    do = partial(attempt, convert=convert, manifest=plan.manifest)
     died = list[Job]()
-    with closing(in_workers(jobs, do, workers=workers, timeout_s=timeout_s)) as answers:
+    with closing(executor(jobs, do, timeout_s=timeout_s)) as answers:
         for job, answer in answers:
             if answer is Gone.DIED:
                 died.append(job)
@@ -158,12 +162,12 @@ def _answers(
                 yield job, _failed_if_gone(answer, timeout_s)
     for job in died:
         shutil.rmtree(job.temporary, ignore_errors=True)
-        with closing(in_workers([job], do, workers=1, timeout_s=timeout_s)) as answers:
+        with closing(executor([job], do, timeout_s=timeout_s)) as answers:
             for again, answer in answers:
                 yield again, _failed_if_gone(answer, timeout_s)
 
 
-def _failed_if_gone(answer: Converted | Failed | Gone, timeout_s: float | None) -> Converted | Failed:
+def _failed_if_gone(answer: Answer | Gone, timeout_s: float | None) -> Answer:
     if not isinstance(answer, Gone):
         return answer
     if answer is Gone.TIMED_OUT:
@@ -203,14 +207,15 @@ class _Books:
         if rows:
             self.ledger.append(*rows)
 
-    def settle(self, job: Job, answer: Converted | Failed) -> None:
+    def settle(self, job: Job, answer: Answer) -> None:
         """Publish a store, or drop what there is of it; then record and report."""
-        is_new = isinstance(answer, Converted) and answer.is_new
-        if is_new:
+        if isinstance(answer, Converted) and answer.is_new:
             answer = _published(job, answer)
         if isinstance(answer, Failed):
-            is_new = False
+            if answer.ends_run:
+                raise StorageFull(f"the run has ended: {answer.detail}".removesuffix("."))
             shutil.rmtree(job.temporary, ignore_errors=True)
+        is_new = isinstance(answer, Converted) and answer.is_new
         row = _row_of(job, answer)
         self.ledger.append(row)
         self.rows.append(row)
@@ -236,20 +241,18 @@ class _Books:
         )
 
 
-def _published(job: Job, answer: Converted | Failed) -> Converted | Failed:
-    """Give the store its name; the disk is asked again if it refuses."""
-    for wait_s in (*_WAITS_S, None):
-        try:
-            publish(job.temporary, job.final)
-            return answer
-        except StorageError as error:
-            if wait_s is None:
-                return Failed(error.reason, str(error))
-            time.sleep(wait_s)
+def _published(job: Job, answer: Converted) -> Answer:
+    """Give the store its name."""
+    try:
+        patiently(partial(publish, job.temporary, job.final))
+    except StorageFull:
+        raise
+    except StorageError as error:
+        return Failed(error.reason, str(error))
     return answer
 
 
-def _row_of(job: Job, answer: Converted | Failed) -> Row:
+def _row_of(job: Job, answer: Answer) -> Row:
     if isinstance(answer, Failed):
         return _row(
             job.source.key, Outcome.FAILED, reason=answer.reason, detail=answer.detail, took_s=answer.took_s

@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import os
 import pickle
+import resource
 import signal
 import sys
 import threading
@@ -24,13 +25,14 @@ from typing import Any, Generic, TypeVar
 
 from schemas.errors import WorkerDied
 
-__all__ = ["Gone", "in_workers"]
+__all__ = ["Gone", "Worker", "in_workers"]
 
 J = TypeVar("J")
 R = TypeVar("R")
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
 _PR_SET_PDEATHSIG = 1  # Linux, prctl(2): the signal to get when the parent dies
+_STARTING = threading.Lock()  # starting changes the environment for a moment
 _PATIENCE_S = 5.0  # for a worker without a job to end by itself
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS")
 
@@ -43,7 +45,12 @@ class Gone(Enum):
 
 
 def in_workers(
-    jobs: Sequence[J], do: Callable[[J], R], *, workers: int, timeout_s: float | None
+    jobs: Sequence[J],
+    do: Callable[[J], R],
+    *,
+    workers: int,
+    timeout_s: float | None,
+    memory_byte: int | None = None,
 ) -> Generator[tuple[J, R | Gone], None, None]:
     """Do every job in one of several processes; yield each with its result as it ends.
 
@@ -59,6 +66,8 @@ def in_workers(
         Number of processes, at least one.
     timeout_s : float or None
         Seconds that one job may take.
+    memory_byte : int, optional
+        Bytes of data that a worker may have; beyond it, it sees MemoryError.
 
     Raises
     ------
@@ -66,7 +75,7 @@ def in_workers(
         When a worker ends before it could take a job: no other would fare better.
     """
     pending = deque(jobs)
-    crew = [_Worker[J](do) for _ in range(min(workers, len(jobs)))]
+    crew = [Worker[J](do, memory_byte) for _ in range(min(workers, len(jobs)))]
     try:
         while crew:
             for worker in _stirring(crew):
@@ -76,7 +85,7 @@ def in_workers(
                 else:
                     crew.remove(worker)
                     worker.end(patience_s=0.0 if isinstance(answer, Gone) else _PATIENCE_S)
-                    crew += [_Worker[J](do)] if pending else []
+                    crew += [Worker[J](do, memory_byte)] if pending else []
                 if job is not None:
                     yield job, answer
     finally:
@@ -84,17 +93,27 @@ def in_workers(
             worker.end()
 
 
-class _Worker(Generic[J]):
+class Worker(Generic[J]):
     """One process, and the job it is at; it has none until it says that it is ready."""
 
-    def __init__(self, do: Callable[[J], Any]) -> None:
+    def __init__(self, do: Callable[[J], Any], memory_byte: int | None = None) -> None:
         self.connection, other_end = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_serve, args=(other_end, pickle.dumps(do)), daemon=True)
-        with _one_thread_each():
+        arguments = (other_end, pickle.dumps(do), memory_byte)
+        self._process = _SPAWN.Process(target=_serve, args=arguments, daemon=True)
+        with _STARTING, _one_thread_each():
             self._process.start()
         other_end.close()
         self._job: J | None = None
+        self._is_ready = False
         self.deadline_s = math.inf
+
+    def answer(self, job: J, timeout_s: float | None) -> Any:
+        """Do one job to its end, for a caller who has a worker of its own; the result, or how it is gone."""
+        if not self._is_ready:
+            self.listen()
+        self.take(job, timeout_s)
+        _stirring([self])
+        return self.listen()[1]
 
     def take(self, job: J, timeout_s: float | None) -> None:
         """Start a job."""
@@ -108,11 +127,17 @@ class _Worker(Generic[J]):
         if time.monotonic() >= self.deadline_s and not self.connection.poll():
             return self._job, Gone.TIMED_OUT
         try:
-            return self._job, self.connection.recv()
+            answer = self.connection.recv()
+            self._is_ready = True
+            return self._job, answer
         except (EOFError, OSError):
             if self._job is None:
                 raise WorkerDied("a worker ended before it could begin", do="Look at its output above.") from None
             return self._job, Gone.DIED
+
+    def kill(self) -> None:
+        """Kill it while another thread may be listening to it; that one ends it."""
+        self._process.kill()
 
     def end(self, *, patience_s: float = 0.0) -> None:
         """Let an idle worker go within its patience, kill a busy one; wait until it is gone."""
@@ -123,7 +148,7 @@ class _Worker(Generic[J]):
         self._process.close()
 
 
-def _stirring(crew: list[_Worker[J]]) -> list[_Worker[J]]:
+def _stirring(crew: list[Worker[J]]) -> list[Worker[J]]:
     """Wait for the workers that have something to say or are overdue."""
     soonest_s = min(worker.deadline_s for worker in crew)
     patience_s = None if soonest_s == math.inf else max(0.0, soonest_s - time.monotonic())
@@ -146,9 +171,11 @@ def _one_thread_each() -> Iterator[None]:
 # --- in the worker -----------------------------------------------------------------------------------------
 
 
-def _serve(connection: Connection[Any, Any], pickled_do: bytes) -> None:
+def _serve(connection: Connection[Any, Any], pickled_do: bytes, memory_byte: int | None) -> None:
     """Do jobs until the other end is closed; unpickling imports the libraries, when all is prepared."""
     _die_with_parent()
+    if memory_byte is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_byte, memory_byte))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     multiprocessing.set_start_method("fork", force=True)  # nothing is forked: locks then have no names to leak
     do = pickle.loads(pickled_do)

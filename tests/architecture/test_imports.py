@@ -31,6 +31,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "google_crc32c": ("pipeline.write",),
     "neurokit2": ("pipeline.derive",),
     "sleepecg": ("pipeline.derive",),
+    "dask": ("pipeline.batch.dask_executor",),
+    "distributed": ("pipeline.batch.dask_executor",),
     "prefect": ("flows",),
     "click": ("flows",),
     "rich": ("flows",),

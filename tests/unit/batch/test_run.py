@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.batch.run import Progress, RunReport, run
+from pipeline.batch.attempt import Failed, attempt
+from pipeline.batch.executors import Processes
+from pipeline.batch.run import Progress, RunReport, _jobs, run
 from pipeline.batch.workers import in_workers
 from pipeline.verify import verify_store
 from pipeline.write.ledger import Row, read_ledger
 from pipeline.write.lock import hold
 from pipeline.write.publish import remove_leftovers
-from schemas.errors import OutputBusy, WorkerDied
+from schemas.errors import OutputBusy, StorageFull, WorkerDied
 from schemas.vocabulary import Outcome
 from tests.stub_cohort import SECRET, convert, make_plan, manifest, write_nights
 
@@ -134,20 +137,41 @@ def test_only_leftovers_of_stores_are_removed(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "a")) == ["b.zarr", "film.part-1"]
 
 
-def test_a_disk_that_stays_full_fails_the_recording_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An operating system's error is a storage error with its kind and without its text."""
-    monkeypatch.setattr("pipeline.batch.attempt._WAITS_S", (0.0, 0.0, 0.0))
-    from pipeline.batch.attempt import Failed, attempt
-    from pipeline.batch.run import _jobs
-
-    root = write_nights(tmp_path / "in", {"a": f"count={tmp_path}/log oserror"})
+def test_a_disk_that_refuses_fails_the_recording_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operating system's error is a storage error with its kind and without its text; it is asked four times."""
+    monkeypatch.setattr("pipeline.batch.patience._WAITS_S", (0.0, 0.0, 0.0))
+    root = write_nights(tmp_path / "in", {"a": f"count={tmp_path}/log oserror={errno.EIO}"})
     answer = attempt(_jobs(make_plan(root, tmp_path / "out"))[0], convert, manifest())
     assert isinstance(answer, Failed)
-    assert (answer.reason, answer.detail) == (
+    assert (answer.reason, answer.detail, answer.ends_run) == (
         "storage_error",
-        "stub/a: the disk refused: saw No space left on device.",
+        "stub/a: the disk refused: saw Input/output error.",
+        False,
     )
     assert len((tmp_path / "log").read_text().split()) == 4
+
+
+def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    """No recording is blamed for a full disk: what is finished stays, and nothing else has an outcome."""
+    room = tmp_path / "room"
+    full = f"unless={room} oserror={errno.ENOSPC}"
+    root = write_nights(tmp_path / "in", {"a": "", "b": full, "c": f"count={tmp_path}/log"})
+    out = tmp_path / "out"
+    with pytest.raises(StorageFull, match=r"stub/b: the disk refused: saw No space left on device\. .*Make room"):
+        run(make_plan(root, out), convert)
+    assert [key for _, key in read_ledger(out).rows] == ["a"]
+    assert os.listdir(out / "stub") == ["a.zarr"]
+    assert not (tmp_path / "log").exists()
+    room.touch()
+    assert (run(make_plan(root, out), convert).n_converted, len(read_ledger(out).rows)) == (2, 3)
+
+
+def test_a_recording_that_needs_too_much_memory_says_so(tmp_path: Path) -> None:
+    """A worker's limit of memory fails the recording that runs into it, and no other."""
+    root = write_nights(tmp_path / "in", {"a": "hog=4000", "b": ""})
+    report = run(make_plan(root, tmp_path / "out"), convert, executor=Processes(1, memory_byte=2 * 10**9))
+    assert {row.key: row.reason for row in report.failed} == {"a": "out_of_memory"}
+    assert report.n_converted == 1
 
 
 def test_a_plan_that_became_outdated_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 import schemas.errors
-from schemas.errors import EdfTruncated, ManifestInvalid, PsgError, StorageError, UnitUnexpected
+from schemas.errors import EdfTruncated, ManifestInvalid, PsgError, StorageError, StorageFull, UnitUnexpected
 from schemas.units import parse_unit
 
 # Ledgers of years ago hold these: a reason may be added, never renamed.
@@ -28,6 +28,7 @@ REASONS = {
     "manifest_invalid",
     "manifest_not_found",
     "no_usable_channel",
+    "out_of_memory",
     "output_busy",
     "parts_disagree",
     "psg_error",
@@ -45,6 +46,7 @@ REASONS = {
     "split_invalid",
     "split_leak",
     "storage_error",
+    "storage_full",
     "store_corrupt",
     "store_error",
     "store_incomplete",
@@ -147,7 +149,7 @@ def test_where_is_said_once() -> None:
 
 def test_families_that_python_code_catches() -> None:
     """Manifest errors are ValueErrors and storage errors are OSErrors; no other class is either."""
-    assert {c for c in CLASSES if issubclass(c, OSError)} == {StorageError}
+    assert {c for c in CLASSES if issubclass(c, OSError)} == {StorageError, StorageFull}
     assert all(issubclass(c, ValueError) == (c.__name__.startswith("Manifest")) for c in CLASSES)
     assert issubclass(ManifestInvalid, ValueError)
 

@@ -28,13 +28,12 @@ from pipeline.manifests import load_manifest
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import Night, open_night
-from pipeline.score import matched
+from pipeline.score_truth import score_breaths
 from pipeline.synth import synthesise
 from schemas.quality import QualityFlag
 from schemas.recording import Signal
 
 RATE_HZ = 4
-TOLERANCE_S = 0.5
 RESPIRATION = ("thor", "abdo", "nasal_pressure", "airflow")
 EVENTS = ("obstructive_apnea", "central_apnea", "mixed_apnea", "hypopnea")
 COHORTS = (("shhs", 4, 31), ("mesa", 2, 32), ("synthetic", 2, 33))  # recipe, nights, seed
@@ -134,29 +133,18 @@ def convert(root: Path, recipe: str, changes: Mapping[str, Change] | None = None
 
 
 def score(night: Converted, resp: Resp, breaths: Breaths) -> dict[str, float]:
-    """Return the figures of one night.
-
-    Breaths in movement and next to a lost sensor count nowhere; efforts against a closed throat are not asked of a
-    sensor of flow.
-    """
-    n_second = resp.value.size // RATE_HZ
-    judged = ~_artefact(night, resp)
-    truth_s = night.truth["breath_time_s"] - night.offset_s
-    truth_s = truth_s[(truth_s >= 0) & (truth_s < n_second)]
-    of_truth, of_found = matched(truth_s, breaths.time_s, TOLERANCE_S)
-    lag = breaths.time_s[of_found] - truth_s[of_truth]
-    if resp.is_flow:
-        obstructed = [(begin, end) for begin, end, *_ in night.events("obstructive_apnea", "mixed_apnea")]
-        judged &= ~_seconds(night, obstructed, 1.0, 1.0)
-    known, counted = (judged[np.clip(t, 0, n_second - 1).astype(int)] for t in (truth_s, breaths.time_s))
+    """Return the figures of one night."""
+    counts, lag = score_breaths(
+        night.truth, breaths.time_s, resp.value, offset_s=night.offset_s, is_flow=resp.is_flow
+    )
     central = list(night.events("central_apnea"))
     # The sleeper of the generator begins to move a second before the end; half a second is the tolerance.
     within = [np.sum((breaths.time_s > begin + 1) & (breaths.time_s < end - 1.5)) for begin, end, *_ in central]
     ratio, depth = _hypopneas(night, resp).T
     return {
-        "n_breath": float(known.sum()),
-        "sensitivity": float(of_truth[known].mean()),
-        "ppv": float(of_found[counted].mean()),
+        "n_breath": float(counts.found + counts.missed),
+        "sensitivity": counts.sensitivity,
+        "ppv": counts.ppv,
         "lag_ms": float(np.median(lag) * 1e3),
         "spread_ms": float(np.percentile(np.abs(lag - np.median(lag)), 95) * 1e3),
         "n_central": float(len(central)),
@@ -184,12 +172,6 @@ def _seconds(night: Converted, spans: Sequence[tuple[float, float]], before_s: f
 def _movements(night: Converted) -> list[tuple[float, float]]:
     begin = night.truth["movement_onset_s"] - night.offset_s
     return list(zip(begin, begin + night.truth["movement_duration_s"], strict=True))
-
-
-def _artefact(night: Converted, resp: Resp) -> Any:
-    missing = ~np.isfinite(resp.value).reshape(-1, RATE_HZ).all(axis=1)
-    around = np.convolve(missing, np.ones(9), "same") > 0
-    return _seconds(night, _movements(night), 1.0, 2.0) | around
 
 
 def _quiet(night: Converted) -> Any:

@@ -16,7 +16,7 @@ from pipeline.synth.night import POSITIONS, Night
 from pipeline.synth.nsrr_xml_writer import stages_as_published, write_text
 from pipeline.synth.sensors import Sensor
 
-__all__ = ["write_json", "write_truth"]
+__all__ = ["read_truth", "write_json", "write_truth"]
 
 
 def write_truth(
@@ -66,6 +66,12 @@ def write_truth(
     part = path.with_name(path.name + ".part")
     part.write_bytes(buffer.getvalue())
     os.replace(part, path)
+
+
+def read_truth(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of one recording's truth, by name."""
+    with np.load(path) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def write_json(path: Path, rows: Any) -> None:

@@ -1,0 +1,146 @@
+"""DASH-InfoNCE: tokens of two modalities at the same time of the same night belong together.
+
+For anchor i and token t, with s the cosine similarity, τ the temperature and j over the batch:
+
+    ℓ(i, t) = −log  exp(s_iit / τ) / Σ_j ω_ij · exp((s_ijt − γ ψ_ij) / τ)
+
+Negatives that resemble the anchor in age, sex and site weigh more (ω), so that none of these is a shortcut;
+negatives of the same subject at another position lose the margin γ (ψ = 1). The positive has ω = 1 and ψ = 0.
+A factor that cannot be known, because age, sex or site is missing on either side, is the mean of the anchor's known
+ones: it neither favours nor drops the negative. Weights have mean 1 over an anchor's valid negatives, so that
+homogeneous metadata give InfoNCE.
+
+Source: arXiv 2602.13857.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.config import LossConfig
+
+__all__ = ["Metadata", "dash_info_nce", "negative_weights"]
+
+UNKNOWN = -1  # code of a sex or site that nobody knows
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Whom the windows of a batch are from.
+
+    Parameters
+    ----------
+    subject : Tensor, shape (B,), int64
+    age_years : Tensor, shape (B,), float; NaN where unknown
+    sex, site : Tensor, shape (B,), int64; -1 where unknown
+    """
+
+    subject: Tensor
+    age_years: Tensor
+    sex: Tensor
+    site: Tensor
+
+
+def negative_weights(anchor: Metadata, other: Metadata, config: LossConfig) -> tuple[Tensor, Tensor]:
+    """Return the weights of all pairs before normalisation, and which pairs are of one subject.
+
+    Returns
+    -------
+    alpha : Tensor, shape (B, C), float32
+    same_subject : Tensor, shape (B, C), bool
+    """
+    same_subject = anchor.subject[:, None] == other.subject[None, :]
+    alpha = torch.ones(same_subject.shape, device=same_subject.device)
+    if config.age_years is not None:
+        distance = (anchor.age_years[:, None] - other.age_years[None, :]).abs().float()
+        alpha = alpha * _neutral_where_unknown(torch.exp(-distance / config.age_years), distance.isfinite())
+    for factors, name in ((config.sex, "sex"), (config.site, "site")):
+        if factors is not None:
+            a, b = getattr(anchor, name)[:, None], getattr(other, name)[None, :]
+            factor = torch.where(a == b, factors[0], factors[1])
+            alpha = alpha * _neutral_where_unknown(factor, (a != UNKNOWN) & (b != UNKNOWN))
+    return alpha + config.epsilon * same_subject, same_subject
+
+
+def _neutral_where_unknown(factor: Tensor, known: Tensor) -> Tensor:
+    """Replace unknown factors by the mean of the anchor's known ones, itself left out; 1 where it has none."""
+    others = known & ~_self(known)
+    n_known = others.sum(dim=1, keepdim=True)
+    mean = torch.where(others, factor, 0).sum(dim=1, keepdim=True) / n_known.clamp(min=1)
+    return torch.where(known, factor, torch.where(n_known > 0, mean, 1.0))
+
+
+def _self(pairs: Tensor) -> Tensor:
+    """Return which pairs are an anchor with its own window: the first B columns' diagonal."""
+    return torch.eye(*pairs.shape, dtype=torch.bool, device=pairs.device)
+
+
+def dash_info_nce(
+    a: Tensor,
+    b: Tensor,
+    valid_a: Tensor,
+    valid_b: Tensor,
+    metadata: Metadata,
+    config: LossConfig,
+    *,
+    others: tuple[Tensor, Tensor, Tensor, Tensor, Metadata] | None = None,
+) -> Tensor:
+    """Return the loss of one pair of modalities, the mean of both directions and of all valid tokens.
+
+    Parameters
+    ----------
+    a, b : Tensor, shape (B, T, D)
+        Projected tokens of unit length.
+    valid_a, valid_b : Tensor, shape (B, T), bool
+        A token counts where both are valid; a negative where it is valid in its own modality.
+    others : tuple of (a, b, valid_a, valid_b, metadata), optional
+        Further windows, of other ranks, that serve as negatives only.
+
+    Returns
+    -------
+    Tensor, scalar, float32
+        0 where no token has a partner.
+    """
+    more = others or (a[:0], b[:0], valid_a[:0], valid_b[:0], _none_of(metadata))
+    candidates = Metadata(
+        *(torch.cat([getattr(metadata, n), getattr(more[4], n)]) for n in metadata.__dataclass_fields__)
+    )
+    alpha, same_subject = negative_weights(metadata, candidates, config)
+    valid = valid_a & valid_b  # (B, T)
+    there = _direction(
+        a, torch.cat([b, more[1]]), valid, torch.cat([valid_b, more[3]]), alpha, same_subject, config
+    )
+    back = _direction(b, torch.cat([a, more[0]]), valid, torch.cat([valid_a, more[2]]), alpha, same_subject, config)
+    return (there + back) / 2
+
+
+def _none_of(metadata: Metadata) -> Metadata:
+    return Metadata(*(getattr(metadata, name)[:0] for name in metadata.__dataclass_fields__))
+
+
+def _direction(
+    anchor: Tensor,
+    candidate: Tensor,
+    valid: Tensor,
+    valid_candidate: Tensor,
+    alpha: Tensor,
+    same_subject: Tensor,
+    config: LossConfig,
+) -> Tensor:
+    """(B, T, D) against (C, T, D), C ≥ B, whose first B are the anchors' partners."""
+    similarity = torch.einsum("itd,jtd->tij", anchor.float(), candidate.float())  # (T, B, C)
+    is_positive = _self(alpha)  # (B, C)
+    is_negative = valid_candidate.T[:, None, :] & ~is_positive  # (T, B, C)
+    total = (alpha * is_negative).sum(dim=2, keepdim=True)  # (T, B, 1)
+    n_negative = is_negative.sum(dim=2, keepdim=True)
+    weight = torch.where(is_negative, alpha * n_negative / total.clamp(min=1e-30), 0.0)  # mean 1 over negatives
+    weight = torch.where(is_positive, 1.0, weight)
+    logit = (similarity - config.margin * (same_subject & ~is_positive)) / config.temperature
+    logit = torch.where(weight > 0, logit + weight.clamp(min=1e-30).log(), -torch.inf)
+    positive = similarity.diagonal(dim1=1, dim2=2) / config.temperature  # (T, B)
+    loss = torch.logsumexp(logit, dim=2) - positive  # (T, B)
+    counted = valid.T
+    return torch.where(counted, loss, 0.0).sum() / counted.sum().clamp(min=1)

@@ -1,0 +1,216 @@
+"""The network against closed formulas and plain NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model.config import PRESETS, ModelConfig, RunConfig, preset
+from model.encoder import Block, Sleep2Vec, Tokenizer, n_parameter, rotate
+from model.masking import draw_mask
+from model.projection import Projection
+from schemas.errors import ModelError
+
+TINY = replace(PRESETS["tiny"].model, dropout=0.0, modalities=("eeg", "ibi", "resp"))
+
+
+def _formula(c: ModelConfig) -> int:
+    """Parameters by the layers' sizes: weights and biases of every linear map, two of every normalised feature."""
+    w, h, f, p = c.token_width, c.width, c.ffn_width, c.projection_width
+    tokenizers = 0
+    for modality in c.modalities:
+        n = c.n_sample(modality)
+        tokenizers += (n * 2 * w + 2 * w) + (2 * w * w + w) + (n * w + w) + 2 * w
+    block = 4 * (h * h + h) + (h * f + f) + (f * h + h) + 2 * 2 * h
+    head = (h * h + h) + 2 * h + (h * p + p) + 2 * p
+    cls, masks, input_norm = h, len(c.modalities) * w, 2 * h
+    return tokenizers + (w * h + h) + c.n_layer * block + head + cls + masks + input_norm
+
+
+@pytest.mark.parametrize(("name", "expected"), [("base", 133_775_232), ("tiny", None), ("large", None)])
+def test_parameters_are_those_of_the_formula(name: str, expected: int | None) -> None:
+    """The base model has the published 133.78 million; every size follows the formula."""
+    config = PRESETS[name].model
+    with torch.device("meta"):
+        counted = n_parameter(Sleep2Vec(config)) + n_parameter(Projection(config))
+    assert counted == _formula(config)
+    assert expected is None or counted == expected
+
+
+def test_tokenizer_is_two_layers_beside_a_shortcut() -> None:
+    """LayerNorm(W2 silu(W1 x) + S x), written out in NumPy."""
+    torch.manual_seed(1)
+    tokenizer = Tokenizer(120, 8, 0.1).eval().double()
+    x = torch.randn(2, 3, 120, dtype=torch.float64)
+    weights = {name: value.detach().numpy() for name, value in tokenizer.named_parameters()}
+    up = x.numpy() @ weights["up.weight"].T + weights["up.bias"]
+    deep = (up / (1 + np.exp(-up))) @ weights["down.weight"].T + weights["down.bias"]
+    total = deep + x.numpy() @ weights["shortcut.weight"].T + weights["shortcut.bias"]
+    centred = total - total.mean(-1, keepdims=True)
+    expected = centred / np.sqrt(total.var(-1, keepdims=True) + 1e-5)
+    assert tokenizer(x).detach().numpy() == pytest.approx(expected, abs=1e-10)
+
+
+def test_rotation_multiplies_by_a_complex_number() -> None:
+    """A pair (a, b) is a + ib, turned by position times 10000^(-k/half)."""
+    x = torch.randn(1, 2, 5, 6, dtype=torch.float64)
+    pairs = x[..., :3].numpy() + 1j * x[..., 3:].numpy()
+    angle = np.arange(5)[:, None] * 10_000.0 ** (-np.arange(3) / 3)
+    turned = pairs * np.exp(1j * angle)
+    found = rotate(x, torch.arange(5)).numpy()
+    assert found[..., :3] + 1j * found[..., 3:] == pytest.approx(turned, abs=1e-6)
+
+
+def test_rotated_products_depend_on_distance_alone() -> None:
+    """Shifting query and key by the same number of tokens leaves their product."""
+    q, k = torch.randn(2, 1, 1, 1, 16, dtype=torch.float64)
+    near = (rotate(q, torch.tensor([3])) * rotate(k, torch.tensor([7]))).sum()
+    far = (rotate(q, torch.tensor([103])) * rotate(k, torch.tensor([107]))).sum()
+    assert float(near) == pytest.approx(float(far), abs=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_attention_against_numpy(norm: str) -> None:
+    """A block is softmax attention over allowed keys, then a GELU layer, each beside a shortcut and normalised."""
+    torch.manual_seed(2)
+    block = Block(replace(TINY, norm=norm)).eval().double()
+    x = torch.randn(1, 4, TINY.width, dtype=torch.float64)
+    allowed = torch.tensor([True, True, False, True])
+    found = block(x, allowed[None, None, None, :], torch.arange(4)).detach().numpy()[0]
+    assert found == pytest.approx(_block(block, x[0].numpy(), allowed.numpy(), is_pre=norm == "pre"), abs=1e-6)
+
+
+def _block(block: Block, x: np.ndarray, allowed: np.ndarray, *, is_pre: bool) -> np.ndarray:
+    from scipy.special import erf
+
+    w = {name: value.detach().numpy() for name, value in block.named_parameters()}
+
+    def linear(name: str, value: np.ndarray) -> np.ndarray:
+        return value @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def norm(name: str, value: np.ndarray) -> np.ndarray:
+        scaled = (value - value.mean(-1, keepdims=True)) / np.sqrt(value.var(-1, keepdims=True) + 1e-5)
+        return scaled * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def attend(value: np.ndarray) -> np.ndarray:
+        d = TINY.width // TINY.n_head
+        parts = linear("query_key_value", value).reshape(len(x), 3, TINY.n_head, d)
+        out = np.zeros((len(x), TINY.n_head, d))
+        angle = np.arange(len(x))[:, None] * 10_000.0 ** (-np.arange(d // 2) / (d // 2))
+        for head in range(TINY.n_head):
+            q, k = (
+                (parts[:, i, head, : d // 2] + 1j * parts[:, i, head, d // 2 :]) * np.exp(1j * angle)
+                for i in (0, 1)
+            )
+            score = (q @ k.conj().T).real / np.sqrt(d)
+            score[:, ~allowed] = -np.inf
+            share = np.exp(score - score.max(1, keepdims=True))
+            out[:, head] = share / share.sum(1, keepdims=True) @ parts[:, 2, head]
+        return linear("out", out.reshape(len(x), -1))
+
+    def think(value: np.ndarray) -> np.ndarray:
+        up = linear("up", value)
+        return linear("down", up * 0.5 * (1 + erf(up / np.sqrt(2))))
+
+    if is_pre:
+        x = x + attend(norm("norm_attention", x))
+        return x + think(norm("norm_ffn", x))
+    x = norm("norm_attention", x + attend(x))
+    return norm("norm_ffn", x + think(x))
+
+
+def _batch(n_token: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    samples = torch.randn(3, n_token, 120)
+    valid = torch.ones(3, n_token, dtype=torch.bool)
+    return samples, valid
+
+
+def test_what_is_not_valid_changes_nothing() -> None:
+    """Whatever stands in invalid tokens, NaN apart, the valid ones and [CLS] are the same; invalid ones are 0."""
+    torch.manual_seed(3)
+    network = Sleep2Vec(TINY).eval()
+    samples, valid = _batch()
+    valid[0, 2] = valid[1, 4:] = False
+    before = network("ibi", samples, valid)
+    after = network("ibi", samples.masked_fill(~valid[..., None], 1e6), valid)
+    assert torch.allclose(before, after, atol=1e-6)
+    assert not before[0, 3].any()
+    assert not before[1, 5:].any()
+
+
+def test_padding_changes_nothing() -> None:
+    """A night at the start of a longer, padded window reads the same."""
+    torch.manual_seed(4)
+    network = Sleep2Vec(TINY).eval()
+    samples, valid = _batch(6)
+    padded = torch.cat([samples, torch.randn(3, 5, 120)], dim=1)
+    known = torch.cat([valid, torch.zeros(3, 5, dtype=torch.bool)], dim=1)
+    assert torch.allclose(network("resp", samples, valid), network("resp", padded, known)[:, :7], atol=1e-6)
+
+
+def test_a_window_without_signal_has_no_nan() -> None:
+    """Where nothing is valid [CLS] sees itself alone."""
+    network = Sleep2Vec(TINY).eval()
+    samples, valid = _batch()
+    found = network("ibi", samples, torch.zeros_like(valid))
+    assert found.isfinite().all()
+    assert torch.allclose(found[0, 0], found[1, 0])
+
+
+def test_masked_tokens_do_not_show_their_samples() -> None:
+    """Under the mask the samples do not matter; beside it they do."""
+    torch.manual_seed(5)
+    network = Sleep2Vec(TINY).eval()
+    samples, valid = _batch()
+    masked = torch.zeros_like(valid)
+    masked[:, 1] = True
+    changed = samples.clone()
+    changed[:, 1] += 1
+    assert torch.equal(network("ibi", samples, valid, masked), network("ibi", changed, valid, masked))
+    assert not torch.allclose(network("ibi", samples, valid), network("ibi", changed, valid))
+
+
+def test_the_mask_hides_18_of_120() -> None:
+    """Exactly 15 % of the valid tokens of every window, no others, and other ones next time."""
+    valid = torch.ones(4, 120, dtype=torch.bool)
+    valid[3, 20:] = False
+    generator = torch.Generator().manual_seed(0)
+    mask = draw_mask(valid, 0.15, generator)
+    assert mask.sum(1).tolist() == [18, 18, 18, 3]
+    assert not (mask & ~valid).any()
+    assert not torch.equal(mask, draw_mask(valid, 0.15, generator))
+    assert torch.equal(mask, draw_mask(valid, 0.15, torch.Generator().manual_seed(0)))
+
+
+def test_the_projection_knows_only_valid_tokens() -> None:
+    """Unit vectors; statistics of BatchNorm do not see padding."""
+    torch.manual_seed(6)
+    head, other = Projection(TINY), Projection(TINY)
+    other.load_state_dict(head.state_dict())
+    tokens = torch.randn(4, 5, TINY.width)
+    valid = torch.ones(4, 5, dtype=torch.bool)
+    valid[:, 4] = False
+    found = head(tokens, valid)
+    bare = other(tokens[:, :4].contiguous(), valid[:, :4])
+    assert torch.allclose(found[:, :4], bare, atol=1e-6)
+    assert torch.allclose(found[valid].norm(dim=-1), torch.ones(16), atol=1e-5)
+    assert not found[:, 4].any()
+    for mine, theirs in zip(head.buffers(), other.buffers(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_a_configuration_comes_back_from_json() -> None:
+    """Tuples and nested parts survive; a misspelt key is refused."""
+    run = preset("tiny", n_step=7)
+    assert RunConfig.from_json(run.to_json()) == run
+    with pytest.raises(ModelError, match="learning_rat"):
+        RunConfig.from_json({"optim": {"learning_rat": 1.0}})
+    with pytest.raises(ModelError, match="heads"):
+        ModelConfig(width=100, n_head=3)
+    with pytest.raises(ModelError, match="ppg"):
+        ModelConfig(modalities=("ppg",))
+    with pytest.raises(ModelError, match="huge"):
+        preset("huge")

@@ -37,6 +37,8 @@
     │   ├── QueryInvalid               the catalog has no such column, or the expression is none
     │   ├── SplitInvalid               a split file cannot be read, or leaves somebody out
     │   └── SplitLeak                  a person or a family is in two splits
+    ├── ModelError                     configuration, batch or data of a model
+    │   └── CheckpointInvalid          a checkpoint is incomplete, damaged, or of another model
     └── StorageError(OSError)          disk or bucket: the only family that is retried
         └── StorageFull                no room left, or read-only: ends the run instead
 
@@ -53,6 +55,7 @@ __all__ = [
     "AnnotationCorrupt",
     "ChannelAmbiguous",
     "ChannelError",
+    "CheckpointInvalid",
     "EdfCorrupt",
     "EdfTruncated",
     "EpochLengthUnexpected",
@@ -60,6 +63,7 @@ __all__ = [
     "ManifestError",
     "ManifestInvalid",
     "ManifestNotFound",
+    "ModelError",
     "NoUsableChannel",
     "OutOfMemory",
     "OutputBusy",
@@ -290,6 +294,14 @@ class SplitInvalid(SelectionError):
 
 class SplitLeak(SelectionError):
     """A person or a family is in two splits."""
+
+
+class ModelError(PsgError):
+    """Configuration, batch or data of a model."""
+
+
+class CheckpointInvalid(ModelError):
+    """A checkpoint is incomplete, damaged, or of another model."""
 
 
 class StorageError(PsgError, OSError):

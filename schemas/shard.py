@@ -5,12 +5,13 @@ beside the groups the documents of the set. The prose is docs/shard-spec.md; wri
 tables.
 
 Inner chunks are not compressed and end in a CRC-32C of their own: a window of the night is one range of bytes
-with four bytes of checksum every `CHUNK_EPOCH` epochs, which every Zarr reader checks and a loader may skip.
+with four bytes of checksum every `CHUNK_EPOCH` epochs, which every Zarr reader checks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType
 
 from schemas.event_terms import EventClass
@@ -19,19 +20,25 @@ from schemas.store import MISSING, ArraySpec
 from schemas.vocabulary import Modality
 
 __all__ = [
-    "ARRAYS",
+    "BLOCK_BYTE",
     "CARD",
     "CHUNK_EPOCH",
+    "EPOCH_ARRAYS",
     "FILES",
     "INDEX",
     "INDEX_COLUMNS",
     "MODALITY_COLUMNS",
+    "NIGHT_ARRAYS",
     "RASTER_CLASSES",
     "SET",
     "SHARD_EPOCH",
     "SPEC",
     "SPEC_VERSION",
     "STATISTICS",
+    "THINNING",
+    "Codec",
+    "array_specs",
+    "group_name",
     "modality_array",
     "modality_kind",
     "raster_arrays",
@@ -40,13 +47,25 @@ __all__ = [
 SPEC = "sleep2vec training shards"
 SPEC_VERSION = 1
 CHUNK_EPOCH = 60  # epochs of one inner chunk, half an hour
-SHARD_EPOCH = 1024 * CHUNK_EPOCH  # epochs of one file: 0.47 GB at 128 Hz, 15 MB at 4 Hz
+SHARD_EPOCH = 4096 * CHUNK_EPOCH  # epochs of one file: 1.9 GB at 128 Hz; 10,000 nights stay below 1024 open files
+BLOCK_BYTE = (
+    1 << 23
+)  # a file's checksums are of blocks of 8 MiB: what a transfer checks, and sends again when it must
+THINNING: Mapping[str, int] = MappingProxyType({"fast_sample": 8, "slow_sample": 1})  # statistics see every n-th
 
 SET = "set.json"  # written last: what the set is made of, its terms, seed and choices; without it there is no set
 INDEX = "index.parquet"  # one row a recording, all splits, in the order in which they lie
-STATISTICS = "statistics.json"  # moments of every modality over the split train
-FILES = "files.json"  # size and SHA-256 of every other file but SET, by path relative to the set
+STATISTICS = "statistics.json"  # moments and quantiles of every modality over the split train
+FILES = "files.json"  # size and checksums of every other file but SET, by path relative to the set
 CARD = "card.md"
+
+
+class Codec(StrEnum):
+    """How inner chunks are stored; the CRC-32C is always their end."""
+
+    NONE = "none"  # for training: a window is a range of bytes
+    ZSTD = "zstd"  # Blosc, zstd with bit shuffle, for transfer
+
 
 _KINDS: Mapping[Modality, Kind] = MappingProxyType(
     {
@@ -69,16 +88,33 @@ _NAN = float("nan")
 _STAGES = {-1: "unscored", 0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "REM"}
 _IN_BED = {-1: "unknown", 0: "out_of_bed", 1: "in_bed"}
 
-# Everything but the modalities and rasters; all on ``epoch``, in chunks like theirs.
-ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
+# On ``epoch``, in chunks like the modalities'.
+EPOCH_ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
     {
-        "modality": ArraySpec(("modality",), "string", "", None, "modality, in the order of usable_fraction"),
-        "recording_index": ArraySpec(("epoch",), "int32", -1, "1", "row of the recording in the index"),
+        "recording_index": ArraySpec(("epoch",), "int32", -1, "1", "position of the recording in its split"),
         "stage": ArraySpec(("epoch",), "int8", -1, "1", "sleep stage (AASM)", "required", _STAGES),
         "in_bed": ArraySpec(("epoch",), "int8", -1, "1", "between lights off and lights on", "required", _IN_BED),
         "usable_fraction": ArraySpec(
             ("epoch", "modality"), "float32", _NAN, "1", "fraction of the epoch that is usable"
         ),
+    }
+)
+
+# One row a recording, one chunk each: what a loader needs of the index without reading Parquet.
+NIGHT_ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
+    {
+        "modality": ArraySpec(("modality",), "string", "", None, "modality"),
+        "recording": ArraySpec(("recording",), "string", "", None, "recording, cohort/key"),
+        "subject": ArraySpec(("recording",), "string", "", None, "subject, cohort/subject"),
+        "start": ArraySpec(("recording",), "int64", -1, "1", "first epoch of the recording"),
+        "length": ArraySpec(("recording",), "int64", -1, "1", "epochs of the recording"),
+        "present": ArraySpec(
+            ("recording", "modality"), "int8", -1, "1", "the recording has it", "required", {0: "no", 1: "yes"}
+        ),
+        "usable": ArraySpec(("recording", "modality"), "float64", _NAN, "1", "fraction of the night usable"),
+        "night_factor": ArraySpec(("recording", "modality"), "float64", _NAN, "1", "stored to source unit"),
+        "center": ArraySpec(("recording", "modality"), "float64", _NAN, None, "median of the night, stored unit"),
+        "scale": ArraySpec(("recording", "modality"), "float64", _NAN, None, "half 5th to 95th percentile range"),
     }
 )
 
@@ -92,7 +128,7 @@ INDEX_COLUMNS: Mapping[str, str] = MappingProxyType(
         "visit": "String",
         "site": "String",
         "split": "String",
-        "start": "Int64",  # first epoch in the split's group
+        "start": "Int64",  # first epoch of the recording in its split's group
         "length": "Int64",  # epochs
         "stage_scheme": "String",
         "study_type": "String",
@@ -103,7 +139,8 @@ INDEX_COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Columns that every modality has, after its name: ``eeg_present``, …
+# Columns that every modality has, after its name: ``eeg_present``, …; null where the recording does not have it.
+# Center and scale are of every `THINNING`-th sample.
 MODALITY_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
         "present": "Boolean",
@@ -111,7 +148,7 @@ MODALITY_COLUMNS: Mapping[str, str] = MappingProxyType(
         "usable": "Float64",  # share of the night's samples
         "night_factor": "Float64",  # stored value times this is in the source's unit; 1 where units are fixed
         "center": "Float64",  # median of the night, in the stored unit
-        "scale": "Float64",  # half the range from the 5th to the 95th percentile of the night
+        "scale": "Float64",  # half the range from the 5th to the 95th percentile; 1 where they are equal
     }
 )
 
@@ -140,3 +177,14 @@ def raster_arrays(event_class: EventClass) -> dict[str, ArraySpec]:
         f"event_{name}": ArraySpec(dims, "int8", -1, "1", f"{name} event", "required"),
         f"onset_{name}": ArraySpec(dims, "int8", -1, "1", f"onsets of {name} events"),
     }
+
+
+def array_specs(modalities: Sequence[Modality]) -> dict[str, ArraySpec]:
+    """Return every array of a split that holds these modalities, by name."""
+    rasters = {name: spec for kind in RASTER_CLASSES for name, spec in raster_arrays(kind).items()}
+    return {**{str(m): modality_array(m) for m in modalities}, **EPOCH_ARRAYS, **rasters, **NIGHT_ARRAYS}
+
+
+def group_name(split: str) -> str:
+    """Return the folder of a split's group below the set."""
+    return f"{split}.zarr"

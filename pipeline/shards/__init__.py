@@ -1,0 +1,1 @@
+"""Training shards: recordings of a split laid end to end; built from recording stores, verified, pulled, read."""

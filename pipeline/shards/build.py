@@ -1,0 +1,285 @@
+"""Build a set of training shards from the recording stores of an output.
+
+Everything is written under a name with ``.part`` in it and gets its name by one rename: a kill at any moment leaves
+the set that was there before, or none. One recording is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline.places import storage_errors
+from pipeline.shards.card import card
+from pipeline.shards.documents import read_set
+from pipeline.shards.group import GroupWriter
+from pipeline.shards.select import Chosen, good_recordings, in_order, person
+from pipeline.shards.sources import Folder
+from pipeline.shards.statistics import Histogram
+from pipeline.shards.tables import Placed, index_file
+from pipeline.shards.terms import strictest
+from pipeline.shards.write import FileFacts, file_facts
+from pipeline.splits import Splits, make_splits, read_splits
+from pipeline.write.documents import self_digest
+from pipeline.write.publish import publish
+from schemas.errors import OutputBusy, StoreError
+from schemas.shard import (
+    BLOCK_BYTE,
+    CARD,
+    FILES,
+    INDEX,
+    SET,
+    SHARD_EPOCH,
+    SPEC,
+    SPEC_VERSION,
+    STATISTICS,
+    Codec,
+    group_name,
+    modality_kind,
+)
+from schemas.store import ARRAY_FILE, PART
+from schemas.vocabulary import Modality, Split
+
+__all__ = ["SPLITS", "BuildReport", "Recipe", "build_set", "write_set"]
+
+SPLITS = "splits.tsv"  # the split file that the set was built by, kept in it
+Progress = Callable[[int, int], None]  # recordings done, of how many
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a set is to be.
+
+    Parameters
+    ----------
+    modalities : tuple of Modality
+        In the order of every table.
+    seed : int
+        Of the order of recordings, and of the splits where no file gives them.
+    split_file : Path, optional
+        From ``sleep2vec splits make``.
+    shard_epoch : int
+        Epochs of one file.
+    """
+
+    modalities: tuple[Modality, ...] = tuple(Modality)
+    seed: int = 0
+    codec: Codec = Codec.NONE
+    split_file: Path | None = None
+    shard_epoch: int = SHARD_EPOCH
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What was built.
+
+    Parameters
+    ----------
+    built : bool
+        False where the set was there already, made of the same recordings in the same way.
+    splits : mapping
+        Split to its numbers of recordings, persons and epochs.
+    """
+
+    built: bool
+    splits: Mapping[str, Mapping[str, Any]]
+    n_byte: int
+
+
+def build_set(out: Path, target: Path, recipe: Recipe, *, on_progress: Progress | None = None) -> BuildReport:
+    """Build a set from all good recordings of an output.
+
+    Parameters
+    ----------
+    out : Path
+        Where recording stores and their ledger are.
+    target : Path
+        The set's folder; an older set there is replaced, anything else is refused.
+
+    Raises
+    ------
+    OutputBusy
+        When another run builds there, or something else lies there.
+    SplitInvalid, SplitLeak
+        When the splits do not cover everybody, or tear a person or a family apart.
+    StoreIncomplete, StoreCorrupt
+        When a recording store is damaged; names it.
+    StorageError
+        When the disk refuses.
+    """
+    recordings = good_recordings(out)
+    splits = _splits(recordings, recipe)
+    ordered = in_order(recordings, splits, recipe.seed)
+    fingerprint = _fingerprint(ordered, recipe)
+    there = _there(target)
+    if there is not None and there.get("fingerprint") == fingerprint:
+        return BuildReport(False, there["splits"], there["n_byte"])
+    with _workplace(target) as work:
+        said = _build(work, ordered, recipe, splits, fingerprint, on_progress or _silent)
+        publish(work, target)
+    return BuildReport(True, said["splits"], said["n_byte"])
+
+
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+def _splits(recordings: Sequence[Chosen], recipe: Recipe) -> Splits:
+    if recipe.split_file is not None:
+        return read_splits(recipe.split_file)
+    return make_splits(map(person, recordings), seed=recipe.seed)
+
+
+def _fingerprint(ordered: Mapping[Split, Sequence[Chosen]], recipe: Recipe) -> str:
+    """Return what a set is decided by: recordings in their order, splits, modalities, layout, program."""
+    made_of = {split: [(r.name, r.root_digest) for r in chosen] for split, chosen in ordered.items()}
+    how = (SPEC_VERSION, version("sleep2vec"), recipe.modalities, recipe.seed, recipe.codec, recipe.shard_epoch)
+    return hashlib.sha256(json.dumps([made_of, how], sort_keys=True).encode()).hexdigest()
+
+
+def _there(target: Path) -> dict[str, Any] | None:
+    """Return what a set at the target says of itself; None where there is none, or a damaged one."""
+    if not target.exists():
+        return None
+    if not (target / SET).is_file() and any(target.iterdir()):
+        raise OutputBusy(
+            "something else lies here", where=target.name, do="Name a new folder: it would be replaced as a whole."
+        )
+    try:
+        return read_set(Folder(target), target.name)
+    except StoreError:
+        return None
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside the target to this process alone; what a killed run left in it is removed."""
+    work = target.with_name(f"{target.name}{PART}")
+    with storage_errors("the set cannot be built here", where=target.name):
+        work.mkdir(parents=True, exist_ok=True)
+        handle = os.open(work, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputBusy("another run is building this set", where=target.name, do="Let it finish.") from None
+        with storage_errors("the set cannot be built here", where=target.name):
+            for left in work.iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            yield work
+    finally:
+        os.close(handle)
+
+
+def _build(
+    work: Path,
+    ordered: Mapping[Split, Sequence[Chosen]],
+    recipe: Recipe,
+    splits: Splits,
+    fingerprint: str,
+    on_progress: Progress,
+) -> dict[str, Any]:
+    files: dict[str, FileFacts] = {}
+    placed: list[Placed] = []
+    total = sum(map(len, ordered.values()))
+    done = iter(range(1, total + 1))
+    for split, chosen in ordered.items():
+        group = GroupWriter(work, split, chosen, recipe.modalities, recipe.codec, recipe.shard_epoch)
+        placed += group.write(lambda: on_progress(next(done), total))
+        files |= group.files
+    statistics = _statistics(placed, recipe.modalities)
+    terms = strictest((str(p.chosen.facts["cohort"]), p.chosen.facts["terms"]) for p in placed)
+    choices = {
+        "modalities": [str(m) for m in recipe.modalities],
+        "codec": str(recipe.codec),
+        "seed": recipe.seed,
+        "split_rule": dict(splits.header),
+        "terms": terms,
+        "versions": {name: version(name) for name in ("sleep2vec", "numpy")},
+        "fingerprint": fingerprint,
+    }
+    documents = {
+        INDEX: index_file(placed, recipe.modalities),
+        STATISTICS: _pretty(statistics),
+        SPLITS: _kept(splits, placed).encode(),
+        CARD: card(placed, choices).encode(),
+    }
+    counted = {str(split): _counts([p for p in placed if p.split == split]) for split in ordered}
+    return write_set(work, files, documents, choices | {"splits": counted})
+
+
+def _counts(placed: Sequence[Placed]) -> dict[str, Any]:
+    return {
+        "n_recording": len(placed),
+        "n_subject": len({p.chosen.subject for p in placed}),
+        "n_epoch": sum(p.chosen.n_epoch for p in placed),
+    }
+
+
+def _kept(splits: Splits, placed: Sequence[Placed]) -> str:
+    """Return the split file of those who are in the set."""
+    here = {p.chosen.subject for p in placed}
+    return Splits({subject: split for subject, split in splits.of.items() if subject in here}, splits.header).text()
+
+
+def _statistics(placed: Sequence[Placed], modalities: Sequence[Modality]) -> dict[str, Any]:
+    """Return the moments of every modality over the split train."""
+    said: dict[str, Any] = {"split": str(Split.TRAIN), "modalities": {}}
+    for modality in modalities:
+        whole = Histogram()
+        mine = [p for p in placed if p.split == Split.TRAIN and modality in p.facts.histograms]
+        for night in mine:
+            whole.add(night.facts.histograms[modality])
+        said["modalities"][str(modality)] = {"n_recording": len(mine)} | whole.to_json(
+            modality_kind(modality).scale
+        )
+    return said
+
+
+def _pretty(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+
+
+def write_set(
+    folder: Path, files: Mapping[str, FileFacts], documents: Mapping[str, bytes], said: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the documents of a set whose groups are there; its own comes last.
+
+    Parameters
+    ----------
+    files : mapping
+        The groups' files, by path below the set.
+    documents : mapping
+        Name to content.
+    said : mapping
+        What the set says of itself; gets names, versions and digests.
+
+    Returns
+    -------
+    dict
+        The set's document.
+    """
+    for name, content in documents.items():
+        (folder / name).write_bytes(content)
+    listed = dict(sorted({**files, **{name: file_facts(content) for name, content in documents.items()}}.items()))
+    listing = _pretty({"block_byte": BLOCK_BYTE, "files": listed})
+    (folder / FILES).write_bytes(listing)
+    splits = {
+        name: {**facts, "root_digest": listed[f"{group_name(name)}/{ARRAY_FILE}"]["sha256"]}
+        for name, facts in said["splits"].items()
+    }
+    whole: dict[str, Any] = {"spec": SPEC, "spec_version": SPEC_VERSION, **said, "splits": splits}
+    whole["n_byte"] = sum(facts["size"] for facts in listed.values())
+    whole["files_digest"] = hashlib.sha256(listing).hexdigest()
+    whole["self_digest"] = self_digest(whole)
+    (folder / SET).write_bytes(_pretty(whole))
+    return whole

@@ -1,0 +1,142 @@
+"""Write an array of a set epoch by epoch: nothing is held, every file knows its checksums when it is closed.
+
+A recording rarely ends where a chunk does. Chunks that are not compressed are written as their epochs come; only
+those that are compressed are gathered first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from numcodecs import blosc
+from numpy.typing import NDArray
+
+from pipeline.shards.layout import Grid
+from pipeline.write.shard import LEVEL, NAME
+from schemas.shard import BLOCK_BYTE, Codec
+
+__all__ = ["ArrayWriter", "FileFacts", "SummedFile", "file_facts"]
+
+FileFacts = dict[str, Any]  # size, sha256, crc32c of every block
+_ABSENT = np.iinfo(np.uint64).max
+_BUFFER_BYTE = 1 << 20
+
+
+class SummedFile:
+    """A new file whose checksums are known as soon as it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = path.open("xb", buffering=_BUFFER_BYTE)
+        self._sha256 = hashlib.sha256()
+        self._blocks: list[int] = [0]
+        self.size = 0
+
+    def write(self, content: NDArray[np.uint8]) -> None:
+        """Add bytes."""
+        self._stream.write(content.data)
+        self._sha256.update(content.data)
+        while len(content):
+            if self.size and self.size % BLOCK_BYTE == 0:
+                self._blocks.append(0)
+            part = content[: BLOCK_BYTE - self.size % BLOCK_BYTE]
+            self._blocks[-1] = google_crc32c.extend(self._blocks[-1], part)
+            self.size += len(part)
+            content = content[len(part) :]
+
+    def close(self) -> FileFacts:
+        """Close the file and return its size and checksums."""
+        self._stream.close()
+        return {"size": self.size, "sha256": self._sha256.hexdigest(), "crc32c": self._blocks}
+
+
+def file_facts(content: bytes) -> FileFacts:
+    """Return size and checksums of a file that was written at once."""
+    parts = [content[at : at + BLOCK_BYTE] for at in range(0, max(1, len(content)), BLOCK_BYTE)]
+    sums = [int(google_crc32c.value(part)) for part in parts]
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "crc32c": sums}
+
+
+class ArrayWriter:
+    """Write one array of a set, its files one after the other.
+
+    Parameters
+    ----------
+    folder : Path
+        The array's folder.
+    document : mapping
+        Its Zarr document, from `pipeline.shards.layout.shard_document`.
+    """
+
+    def __init__(self, folder: Path, document: Mapping[str, Any]) -> None:
+        self._folder, self._grid = folder, Grid.of(document)
+        self._gathered = np.empty(self._grid.chunk_shape, self._grid.dtype)
+        self._file: SummedFile | None = None
+        self._entries: list[tuple[int, int]] = []  # of the file that is open: offset and bytes of each chunk
+        self._chunk_start = self._n_in_chunk = self._crc = 0
+        self.files: dict[str, FileFacts] = {}
+
+    def append(self, block: NDArray[Any]) -> None:
+        """Add epochs, (k, …), of the array's type and contiguous."""
+        done = 0
+        while done < len(block):
+            if self._file is None:
+                self._file = SummedFile(self._folder / self._grid.file_name(len(self.files)))
+            part = block[done : done + self._grid.chunk - self._n_in_chunk]
+            self._add(self._file, part)
+            done += len(part)
+            if self._n_in_chunk == self._grid.chunk:
+                self._end_chunk(self._file)
+
+    def close(self) -> None:
+        """Fill up the last chunk and close the last file."""
+        if self._file is not None and self._n_in_chunk:
+            n = self._grid.chunk - self._n_in_chunk
+            self._add(self._file, np.full((n, *self._grid.shape[1:]), self._grid.fill, self._grid.dtype))
+            self._end_chunk(self._file)
+        if self._file is not None:
+            self._end_file(self._file)
+
+    def _add(self, file: SummedFile, part: NDArray[Any]) -> None:
+        if self._grid.codec is Codec.NONE:
+            content = as_bytes(part)
+            self._crc = google_crc32c.extend(self._crc, content)
+            file.write(content)
+        else:
+            self._gathered[self._n_in_chunk : self._n_in_chunk + len(part)] = part
+        self._n_in_chunk += len(part)
+
+    def _end_chunk(self, file: SummedFile) -> None:
+        if self._grid.codec is Codec.ZSTD:
+            item = self._grid.dtype.itemsize
+            body = blosc.compress(self._gathered, NAME.encode(), LEVEL, blosc.BITSHUFFLE, 0, item)
+            self._crc = google_crc32c.value(body)
+            file.write(np.frombuffer(body, np.uint8))
+        file.write(checksum(self._crc))
+        self._entries.append((self._chunk_start, file.size - self._chunk_start))
+        self._chunk_start, self._n_in_chunk, self._crc = file.size, 0, 0
+        if len(self._entries) == self._grid.n_slot:
+            self._end_file(file)
+
+    def _end_file(self, file: SummedFile) -> None:
+        index = np.full((self._grid.n_slot, 2), _ABSENT, "<u8")
+        index[: len(self._entries)] = self._entries
+        file.write(as_bytes(index))
+        file.write(checksum(google_crc32c.value(as_bytes(index))))
+        self.files[self._grid.file_name(len(self.files))] = file.close()
+        self._file, self._entries, self._chunk_start = None, [], 0
+
+
+def as_bytes(block: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a contiguous array's bytes, not copied."""
+    return block.reshape(-1).view(np.uint8)
+
+
+def checksum(value: int) -> NDArray[np.uint8]:
+    """Return a CRC-32C as it stands behind chunks."""
+    return np.frombuffer(value.to_bytes(4, "little"), np.uint8)

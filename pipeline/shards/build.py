@@ -20,11 +20,11 @@ from typing import Any
 
 from pipeline.places import storage_errors
 from pipeline.shards.card import card
+from pipeline.shards.choose import Chosen, good_recordings, in_order, person
 from pipeline.shards.documents import read_set
 from pipeline.shards.group import GroupWriter
-from pipeline.shards.select import Chosen, good_recordings, in_order, person
+from pipeline.shards.moments import Histogram
 from pipeline.shards.sources import Folder
-from pipeline.shards.statistics import Histogram
 from pipeline.shards.tables import Placed, index_file
 from pipeline.shards.terms import strictest
 from pipeline.shards.write import FileFacts, file_facts

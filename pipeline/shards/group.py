@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.shards.choose import Chosen
 from pipeline.shards.layout import shard_document
 from pipeline.shards.night import NightFacts, night_blocks
 from pipeline.shards.rasters import class_meanings
 from pipeline.shards.recording import RecordingStore
-from pipeline.shards.select import Chosen
 from pipeline.shards.tables import Placed, night_arrays
 from pipeline.shards.write import ArrayWriter, FileFacts, file_facts
 from pipeline.write.documents import array_document, encoded, root_document

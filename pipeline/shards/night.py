@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.shards.moments import Histogram
 from pipeline.shards.rasters import rasters
 from pipeline.shards.recording import RecordingStore
-from pipeline.shards.statistics import Histogram
 from schemas.errors import SpecViolation
 from schemas.shard import modality_kind
 from schemas.store import MISSING

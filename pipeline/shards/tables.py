@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.shards.choose import Chosen
 from pipeline.shards.night import NightFacts
-from pipeline.shards.select import Chosen
 from schemas.shard import INDEX_COLUMNS, MODALITY_COLUMNS
 from schemas.vocabulary import Modality
 

@@ -55,6 +55,10 @@ class Candidates:
     height: NDArray[np.float32]
     noise: NDArray[np.float32]
 
+    def take(self, index: NDArray[np.intp]) -> Candidates:
+        """Return some of them."""
+        return Candidates(self.time_s[index], self.weight[index], self.height[index], self.noise[index])
+
 
 def find_candidates(bands: Bands, present: NDArray[np.bool_]) -> Candidates:
     """Return every maximum that may be a beat.

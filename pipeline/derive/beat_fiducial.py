@@ -34,10 +34,19 @@ class Fiducials:
     time_s : ndarray, shape (n_beat,), float64, seconds
     sign : int
         1 where the peaks are positive in the file, -1 where they are negative.
+    curve : ndarray, shape (n_beat, n_point), float32
+        Filtered ECG around each beat's strongest moment, peaks of the night's sign up.
+    point : ndarray, shape (n_beat,), float64
+        Where in it the peak is.
+    point_hz : float
+        Points of a curve in a second.
     """
 
     time_s: NDArray[np.float64]
     sign: int
+    curve: NDArray[np.float32]
+    point: NDArray[np.float64]
+    point_hz: float
 
 
 def place_fiducials(bands: Bands, time_s: NDArray[np.float64], clear: NDArray[np.bool_]) -> Fiducials:
@@ -53,7 +62,7 @@ def place_fiducials(bands: Bands, time_s: NDArray[np.float64], clear: NDArray[np
         Beats that stand out of the noise: they alone decide the night's sign, if there are any.
     """
     if not time_s.size:
-        return Fiducials(time_s, 1)
+        return Fiducials(time_s, 1, np.zeros((0, 1), np.float32), time_s, bands.rate_hz * _FINE)
     nearest = np.rint(time_s * bands.rate_hz).astype(np.intp)
     reach = round(_REACH_S * bands.rate_hz)
     curve = _curves(bands, nearest, reach)
@@ -65,7 +74,7 @@ def place_fiducials(bands: Bands, time_s: NDArray[np.float64], clear: NDArray[np
     usual_s = float(np.median(place_s[curve.argmax(axis=1)] + offset))
     position, found = _peaks(curve, place_s[None, :] + (offset - usual_s)[:, None])
     peak_s = time_s + offset + (position - reach * _FINE) / (_FINE * bands.rate_hz)
-    return Fiducials(np.where(found, peak_s, time_s + usual_s), sign)
+    return Fiducials(np.where(found, peak_s, time_s + usual_s), sign, curve, position, _FINE * bands.rate_hz)
 
 
 def _curves(bands: Bands, nearest: NDArray[np.intp], reach: int) -> NDArray[np.float32]:

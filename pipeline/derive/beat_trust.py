@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.derive.rpeaks import CLEAR, Beats
 
-__all__ = ["IBI_LIMITS_S", "Trust", "judge_intervals", "usual"]
+__all__ = ["IBI_LIMITS_S", "Trust", "is_odd", "judge_intervals", "usual"]
 
 Mask = NDArray[np.bool_]
 IBI_LIMITS_S = (0.25, 3.0)  # 240 and 20 beats a minute
@@ -53,7 +53,8 @@ def judge_intervals(beats: Beats) -> Trust:
     stands_out = np.asarray(beats.height > CLEAR * beats.noise)
     interval_s = np.diff(beats.time_s)
     if not interval_s.size:
-        return Trust(stands_out, np.zeros(0, np.bool_), interval_s)
+        nothing = np.zeros(0, np.bool_)
+        return Trust(np.zeros_like(stands_out), nothing, interval_s)
     peak, mean, quiet = (x[:-1] for x in (beats.between.peak, beats.between.mean, beats.between.quiet))
     excess = np.maximum(
         peak / np.maximum(usual(peak, _USUAL_AROUND), _LEAST_PEAK),
@@ -62,14 +63,22 @@ def judge_intervals(beats: Beats) -> Trust:
     clean = stands_out[:-1] & stands_out[1:] & (excess < _DISTURBED) & (peak < _MOST_PEAK) & (mean < _MOST_MEAN)
     clean &= (interval_s >= IBI_LIMITS_S[0]) & (interval_s <= IBI_LIMITS_S[1])
     if not clean.any():
-        return Trust(stands_out & False, clean, interval_s)
+        return Trust(np.zeros_like(stands_out), clean, interval_s)
     dead = quiet < _DEAD * np.quantile(quiet[clean], 0.05)
-    local_s = np.interp(np.arange(clean.size), np.flatnonzero(clean), usual(interval_s[clean], _AROUND))
-    odd = (interval_s < _ODD[0] * local_s) | (interval_s > _ODD[1] * local_s)
+    odd = is_odd(interval_s, clean)
     alone = ~np.append(True, clean[:-1]) | ~np.append(clean[1:], True)
     trusted = clean & ~(odd & (alone | dead | (excess > _DOUBTFUL)))
     beat = np.append(trusted, False) | np.append(False, trusted)
     return Trust(beat, trusted, interval_s)
+
+
+def is_odd(interval_s: NDArray[np.float64], clean: Mask | None = None) -> Mask:
+    """Return which intervals differ from those around, of which only clean ones count."""
+    if not interval_s.size:
+        return np.zeros(0, np.bool_)
+    known = np.arange(interval_s.size) if clean is None else np.flatnonzero(clean)
+    local_s = np.interp(np.arange(interval_s.size), known, usual(interval_s[known], _AROUND))
+    return np.asarray((interval_s < _ODD[0] * local_s) | (interval_s > _ODD[1] * local_s))
 
 
 def usual(x: NDArray[np.floating], n: int) -> NDArray[np.floating]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.derive.beat_trust import IBI_LIMITS_S, judge_intervals, usual
+from pipeline.derive.beat_trust import IBI_LIMITS_S, is_odd, judge_intervals
+from pipeline.derive.beat_types import irregular, type_beats
 from pipeline.derive.rpeaks import Beats
 from schemas.findings import Finding
 from schemas.vocabulary import BeatType
@@ -22,7 +23,6 @@ __all__ = ["IBI_LIMITS_S", "RATE_HZ", "Ibi", "derive_ibi"]
 Times = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 RATE_HZ = 4  # of the slow channels
-_PREMATURE = 0.85  # of the local interval: beats that come earlier are ectopic
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,24 @@ def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> 
     Task Force 1996 (doi:10.1161/01.CIR.93.5.1043), NN intervals.
     """
     trust = judge_intervals(beats)
-    kind = _types(trust.interval_s, trust.beat)
+    is_irregular = irregular(trust.interval_s)
+    kind = type_beats(beats, trust.beat, is_irregular)
     normal = kind == BeatType.NORMAL
+    between_normal = _regular(trust.interval & normal[:-1] & normal[1:], trust.interval_s)
     held = np.searchsorted(beats.time_s, np.arange(n_sample) / RATE_HZ, side="right") - 1
-    if not trust.interval_s.size:
-        return Ibi(np.full(n_sample, np.nan, np.float32), np.zeros(n_sample, np.bool_), kind, trust.beat, ())
     inside = (held >= 0) & (held < trust.interval_s.size)
-    held = np.clip(held, 0, trust.interval_s.size - 1)
-    value = np.where(inside & trust.interval[held], trust.interval_s[held], np.nan).astype(np.float32)
-    return Ibi(value, inside & (trust.interval & normal[:-1] & normal[1:])[held], kind, trust.beat, ())
+    value = np.full(n_sample, np.nan, np.float32)
+    nn_valid = np.zeros(n_sample, np.bool_)
+    held = held[inside]
+    value[inside] = np.where(trust.interval[held], trust.interval_s[held], np.nan)
+    nn_valid[inside] = between_normal[held]
+    return Ibi(value, nn_valid, kind, trust.beat, ())
 
 
-def _types(interval_s: Times, valid: Mask) -> NDArray[np.int8]:
-    """Return the type of every beat: ectopic where it comes early."""
-    kind = np.where(valid, BeatType.NORMAL, BeatType.UNCERTAIN).astype(np.int8)
-    if interval_s.size:
-        kind[1:][valid[1:] & (interval_s < _PREMATURE * usual(interval_s, 11))] = BeatType.ECTOPIC
-    return kind
+def _regular(between_normal: Mask, interval_s: Times) -> Mask:
+    """Leave out intervals in an irregular rhythm, and those unlike the ones around; ectopic beats do not count."""
+    chosen = np.flatnonzero(between_normal)
+    good = ~irregular(interval_s[chosen]) & ~is_odd(interval_s[chosen])
+    regular = np.zeros_like(between_normal)
+    regular[chosen[good]] = True
+    return regular

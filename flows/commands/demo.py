@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.commands.demo_truth import TrueNight, show_truth
+
 if TYPE_CHECKING:
-    from pipeline.synth import PlantedFault
+    from pipeline.synth import PlantedFault, SynthReport
     from pipeline.write.ledger import Row
 
 __all__ = ["command"]
@@ -36,6 +38,8 @@ print("EEG in N3:", round(deep.std().compute().item(), 1), ds.eeg_fpz_cz.units)
 def command(out: Path | None, nights: int, hours: float, workers: int) -> int:
     """Make two synthetic cohorts with broken recordings, add a real one, convert, verify and show them.
 
+    What was found of the synthetic nights' beats and breaths is compared with the truth and drawn.
+
     Exit code 0 when every planted fault was told and everything else was converted and verified.
     """
     folder = out or Path(tempfile.mkdtemp(prefix="sleep2vec-demo-"))
@@ -44,12 +48,15 @@ def command(out: Path | None, nights: int, hours: float, workers: int) -> int:
     stores = folder / "stores"
     surprises: list[str] = []
     n_planted = 0
+    made: list[TrueNight] = []
     for recipe in ("shhs", "mesa"):
         root = folder / "downloads" / recipe
         click.echo(f"== {recipe}: {nights} synthetic nights of {hours:g} h, and broken ones")
-        faults = _synthesise(recipe, root, nights, hours, workers)
+        report = _synthesise(recipe, root, nights, hours, workers)
+        faults = {fault.recording: fault for fault in report.faults}
         surprises += _judge(_convert(recipe, root, stores, workers), faults)
         n_planted += len(faults)
+        made += [TrueNight(stores / recipe, root, name) for name in report.recordings]
     root = folder / "downloads" / "sleep_edf"
     click.echo("== sleep_edf: three hours of a real night (Kemp et al. 2000, PhysioNet, ODC-By)")
     _lay_out_sleep_edf(root)
@@ -58,6 +65,7 @@ def command(out: Path | None, nights: int, hours: float, workers: int) -> int:
     from flows.commands.verify import verify_output
 
     code = verify_output(stores, workers=workers)
+    show_truth([night for night in made if night.store.is_dir()], folder)
     _show(stores)
     for line in surprises:
         click.echo(f"unexpected: {line}")
@@ -67,11 +75,10 @@ def command(out: Path | None, nights: int, hours: float, workers: int) -> int:
     return code or (3 if surprises else 0)
 
 
-def _synthesise(recipe: str, root: Path, nights: int, hours: float, workers: int) -> dict[str, PlantedFault]:
+def _synthesise(recipe: str, root: Path, nights: int, hours: float, workers: int) -> SynthReport:
     from pipeline.synth import synthesise
 
-    report = synthesise(root, recipe=recipe, nights=nights, hours=hours, seed=7, faults=True, workers=workers)
-    return {fault.recording: fault for fault in report.faults}
+    return synthesise(root, recipe=recipe, nights=nights, hours=hours, seed=7, faults=True, workers=workers)
 
 
 def _convert(manifest: str, root: Path, out: Path, workers: int) -> list[Row]:

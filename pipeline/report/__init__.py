@@ -1,0 +1,1 @@
+"""Pictures of what a store holds; the only place that knows matplotlib (extra ``plots``)."""

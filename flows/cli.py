@@ -32,6 +32,8 @@ _COMMANDS = {
     "status": "Say how the recordings of an output ended, and why.",
     "inspect": "Show one recording store, or the header of one EDF.",
     "verify": "Check every byte of an output against what was written, and against its source.",
+    "catalog": "Tell what recordings there are.",
+    "splits": "Say who is for training, validation and test.",
     "nightly": "Convert what is new and verify it: the nightly flow, once and now.",
     "serve": "Do the nightly flow on this machine whenever it is due.",
     "deploy": "Register the nightly flow with a Prefect server, for the workers of a pool.",

@@ -29,7 +29,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "zarr": ("pipeline.write", "pipeline.shards", "pipeline.verify", "pipeline.api"),
     "numcodecs": ("pipeline.write", "pipeline.shards"),
     "google_crc32c": ("pipeline.write", "pipeline.shards"),
-    "polars": ("pipeline.shards",),
+    "polars": ("pipeline.catalog", "pipeline.shards"),
     "neurokit2": ("pipeline.derive",),
     "sleepecg": ("pipeline.derive",),
     "matplotlib": ("pipeline.report",),

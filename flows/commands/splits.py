@@ -1,0 +1,63 @@
+"""``sleep2vec splits``: who is for training, validation and test."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.group("splits")
+def command() -> None:
+    """Say who is for training, validation and test."""
+
+
+@command.command("make")
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--seed", type=int, required=True, help="Same seed and persons, same splits, on any machine.")
+@click.option("--out", "file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Split file.")
+@click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of each cohort.")
+@click.option("--test", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of each cohort.")
+@click.option("--external", multiple=True, metavar="COHORT", help="Kept apart as a whole; may be given again.")
+@click.option(
+    "--extend",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Split file in which nobody moves; who is new is added. May be the one of --out.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def make(
+    out: Path,
+    seed: int,
+    file: Path,
+    val: float,
+    test: float,
+    external: tuple[str, ...],
+    extend: Path | None,
+    as_json: bool,
+) -> None:
+    """Draw splits of the persons below OUT, families whole, alike in site, age and sex."""
+    from pipeline.catalog.bids import licence
+    from pipeline.catalog.build import collect, people
+    from pipeline.catalog.card import terms_of
+    from pipeline.splits import make_splits, read_splits, write_splits
+
+    known = read_splits(extend) if extend else None
+    catalog = collect(out)
+    drawn = make_splits(people(catalog.recordings), seed=seed, val=val, test=test, external=external, extend=known)
+    splits = replace(drawn, header={**drawn.header, "terms": licence(terms_of(catalog.recordings))})
+    if file.exists() and file != extend and file.read_text("utf-8", errors="replace") != splits.text():
+        raise click.UsageError(
+            f"{file} holds other splits: name another file, or --extend {file} to add who is new."
+        )
+    write_splits(splits, file)
+    facts = {"file": str(file), "seed": seed, "persons": splits.counts, "not_readable": len(catalog.problems)}
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    click.echo(", ".join(f"{n} {split}" for split, n in splits.counts.items()) + f" persons in {file}")
+    if catalog.problems:
+        click.echo(f"{len(catalog.problems)} stores cannot be read and their persons may be missing")

@@ -1,0 +1,255 @@
+"""What the catalog says of one recording, from the store's root document and its small arrays alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.catalog.columns import EVENT_COUNTS, FLAG_COUNTS, STAGE_COUNTS
+from pipeline.write.plain import read_plain
+from schemas.errors import SpecTooNew, StoreCorrupt, StoreIncomplete
+from schemas.event_terms import EVENT_TYPES, EventClass
+from schemas.kinds import RateClass
+from schemas.store import ARRAY_FILE, SPEC_VERSION
+from schemas.vocabulary import EPOCH_S, BeatType, Modality, Scored, Stage, StageScheme
+
+__all__ = ["Facts", "store_facts"]
+
+_EPOCHS_PER_HOUR = 3600 / EPOCH_S
+_USABLE = 0.5  # part of an epoch from which on it counts as usable; the model's tokens are valid from there, too
+_SLEEP = (Stage.N1, Stage.N2, Stage.N3, Stage.REM)
+_STAGED = (StageScheme.AASM.value, StageScheme.RK.value)
+
+
+class Facts(NamedTuple):
+    """One row of the catalog, and the rows of its channels."""
+
+    recording: dict[str, Any]
+    channels: list[dict[str, Any]]
+
+
+class _Store(NamedTuple):
+    """A store's root document, and its small arrays on demand."""
+
+    path: Path
+    digest: str
+    attrs: Mapping[str, Any]
+    documents: Mapping[str, Mapping[str, Any]]
+
+    def values(self, name: str) -> NDArray[Any]:
+        return read_plain(self.path, name, self.documents[name])
+
+    def length(self, name: str) -> int:
+        return int(self.documents[name]["shape"][0])
+
+
+def store_facts(path: Path, *, expected_digest: str | None = None) -> Facts:
+    """Return the rows of one store.
+
+    Parameters
+    ----------
+    path : Path
+        ``OUT/<cohort>/<recording>.zarr``.
+    expected_digest : str, optional
+        SHA-256 of the root document as the ledger has it.
+
+    Raises
+    ------
+    StoreIncomplete, StoreCorrupt, SpecViolation, SpecTooNew
+        When the store is not whole; `pipeline.verify` says all that is wrong with it.
+    """
+    store = _open(path, expected_digest)
+    try:
+        names = [str(name) for name in store.values("channel")]
+        usable, quality = store.values("usable_fraction"), store.values("quality")
+        counts = _counts(usable, quality)
+        channels = [_channel(store, name) | row for name, row in zip(names, counts, strict=True)]
+        primary = [column for column, row in enumerate(channels) if row["primary"]]
+        row = _identity(store) | _night(store) | _events(store) | _found(store, names) | _record(store)
+        row |= _signals(channels) | {"n_flagged": int((quality[:, primary] != 0).any(axis=1).sum())}
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise StoreCorrupt(
+            "the store's documents cannot be understood", where=path.name, saw=type(error).__name__
+        ) from None
+    return Facts(row, channels)
+
+
+def _open(path: Path, expected_digest: str | None) -> _Store:
+    try:
+        content = (path / ARRAY_FILE).read_bytes()
+    except OSError:
+        raise StoreIncomplete("the store has no root document", where=path.name) from None
+    digest = hashlib.sha256(content).hexdigest()
+    if expected_digest not in (None, digest):
+        raise StoreCorrupt("the root document is not the one that the ledger knows", where=path.name)
+    try:
+        root = json.loads(content)
+        store = _Store(path, digest, root["attributes"], root["consolidated_metadata"]["metadata"])
+        version = int(store.attrs["spec_version"])
+    except (ValueError, KeyError, TypeError):
+        raise StoreCorrupt("the root document cannot be understood", where=path.name) from None
+    if version > SPEC_VERSION:
+        raise SpecTooNew("the store was written by a later version", where=path.name, saw=version)
+    return store
+
+
+# --- the recording -----------------------------------------------------------------------------------------
+
+
+def _identity(store: _Store) -> dict[str, Any]:
+    attrs, cohort = store.attrs, store.attrs["cohort"]
+    family = attrs.get("family")
+    return {
+        "recording": f"{cohort}/{attrs['recording']}",
+        "cohort": cohort,
+        "subject": f"{cohort}/{attrs['subject']}",
+        "family": f"{cohort}/{family}" if family else None,
+        "visit": attrs["visit"] or None,
+        "site": attrs["site"],
+        "study_type": attrs["study_type"],
+        "age_years": _number(attrs["age_years"]),
+        "age_top_coded": bool(attrs.get("age_top_coded", 0)),
+        "sex": attrs["sex"],
+        "bmi": _number(attrs.get("bmi")),
+        "path": f"{store.path.parent.name}/{store.path.name}",
+    }
+
+
+def _night(store: _Store) -> dict[str, Any]:
+    stage, in_bed = store.values("stage"), store.values("in_bed")
+    scheme = store.attrs["stage_scheme"]
+    known = in_bed[in_bed >= 0]
+    return {
+        "n_epoch": len(stage),
+        "hours": len(stage) / _EPOCHS_PER_HOUR,
+        "clock_start_s": _number(store.attrs["clock_start_s"]),
+        "stage_scheme": scheme,
+        **{name: int((stage == code).sum()) for name, code in STAGE_COUNTS.items()},
+        "sleep_hours": int(np.isin(stage, _SLEEP).sum()) / _EPOCHS_PER_HOUR if scheme in _STAGED else None,
+        "n_in_bed": int(known.sum()) if known.size else None,
+    }
+
+
+def _events(store: _Store) -> dict[str, Any]:
+    scored = {kind: store.attrs["event_scored"].get(kind, Scored.NO.value) for kind in EventClass}
+    types = store.values("event_type")
+    row: dict[str, Any] = {f"scored_{kind}": said for kind, said in scored.items()}
+    for name, count in EVENT_COUNTS.items():
+        looked = scored[count.event_class] != Scored.NO
+        row[name] = int(np.isin(types, _codes(count.types)).sum()) if looked else None
+    return row | {"apnea_hypopnea_per_sleep_hour": _apnea_hypopnea(store, types, scored[EventClass.RESPIRATORY])}
+
+
+def _codes(types: frozenset[str]) -> list[int]:
+    return [EVENT_TYPES[name].code for name in sorted(types)]
+
+
+def _apnea_hypopnea(store: _Store, types: NDArray[Any], scored: str) -> float | None:
+    stage = store.values("stage")
+    n_sleep = int(np.isin(stage, _SLEEP).sum())
+    if scored != Scored.YES or store.attrs["stage_scheme"] not in _STAGED or not n_sleep:
+        return None
+    both = np.isin(types, _codes(EVENT_COUNTS["n_apnea"].types | EVENT_COUNTS["n_hypopnea"].types))
+    epoch = np.floor(store.values("event_onset_s")[both] / EPOCH_S).astype(np.int64)
+    epoch = epoch[(epoch >= 0) & (epoch < len(stage))]
+    return int(np.isin(stage[epoch], _SLEEP).sum()) / (n_sleep / _EPOCHS_PER_HOUR)
+
+
+def _found(store: _Store, names: list[str]) -> dict[str, Any]:
+    """What was derived; null where the channel that it comes from, or with, is not there or not ours."""
+    row: dict[str, Any] = {}
+    derived = {name for name in names if "derived_from" in store.documents[name]["attributes"]}
+    if Modality.IBI in derived:
+        kinds = store.values("beat_type")
+        row |= {"n_beat": len(kinds), "n_ectopic_beat": int((kinds == BeatType.ECTOPIC).sum())}
+    if Modality.RESP in derived:
+        row["n_breath"] = store.length("breath_time_s")
+    if Modality.SPO2 in names and "desaturation_rule_percent" in store.documents:
+        rules = store.values("desaturation_rule_percent")
+        row |= {f"n_desaturation_{rule}_percent": int((rules == rule).sum()) for rule in (3, 4)}
+    return row
+
+
+def _record(store: _Store) -> dict[str, Any]:
+    attrs, terms = store.attrs, store.attrs["terms"]
+    severities = Counter(finding["severity"] for finding in attrs["findings"])
+    sizes = _sizes(store)
+    return {
+        "findings": sorted({finding["code"] for finding in attrs["findings"]}),
+        **{f"n_finding_{name}": severities[name] for name in ("info", "warning", "severe")},
+        "n_byte": sum(sizes),
+        "n_file": len(sizes),
+        "fingerprint": attrs["fingerprint"],
+        "root_digest": store.digest,
+        "spec_version": attrs["spec_version"],
+        "processing_version": attrs["processing"].get("version"),
+        **{
+            f"terms_{name}": terms.get(name)
+            for name in ("agreement", "redistribution", "commercial", "citation", "release", "url")
+        },
+    }
+
+
+def _sizes(store: _Store) -> list[int]:
+    """Return the size of every file; one that is gone is noticed on the way."""
+    folder = str(store.path)
+    try:
+        return [os.stat(f"{folder}/{name}").st_size for name in (ARRAY_FILE, *store.attrs["files"])]
+    except FileNotFoundError:
+        raise StoreIncomplete("a file of the store is missing", where=store.path.name) from None
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+# --- its channels ------------------------------------------------------------------------------------------
+
+
+def _channel(store: _Store, name: str) -> dict[str, Any]:
+    document = store.documents[name]
+    attrs = document["attributes"]
+    return {
+        "recording": f"{store.attrs['cohort']}/{store.attrs['recording']}",
+        "channel": name,
+        "modality": attrs["modality"],
+        "kind": attrs["kind"],
+        "primary": attrs["primary"] == 1,
+        "unit": attrs["units"],
+        "source_label": attrs["source_label"],
+        "source_rate_hz": _number(attrs["source_rate_hz"]),
+        "rate_hz": float(RateClass(document["dimension_names"][1].removesuffix("_sample")).rate_hz),
+        "reference": attrs["reference"],
+        "band_low_hz": _number(attrs["band_low_hz"]),
+        "band_high_hz": _number(attrs["band_high_hz"]),
+        "polarity": attrs["polarity"],
+        "night_factor": _number(attrs.get("night_factor")),
+        "n_saturated": attrs["n_saturated"],
+    }
+
+
+def _counts(usable: NDArray[Any], quality: NDArray[Any]) -> list[dict[str, Any]]:
+    """Return what is counted over the epochs, a row a channel; both arrays are (epoch, channel)."""
+    columns = {
+        "coverage": usable.mean(axis=0, dtype=np.float64).tolist(),
+        "n_usable": np.count_nonzero(usable >= _USABLE, axis=0).tolist(),
+        **{name: np.count_nonzero(quality & bit, axis=0).tolist() for name, bit in FLAG_COUNTS.items()},
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _signals(channels: list[dict[str, Any]]) -> dict[str, Any]:
+    coverage = {row["modality"]: row["coverage"] for row in channels if row["primary"]}
+    return {
+        "channels": [row["channel"] for row in channels],
+        "modalities": [str(modality) for modality in Modality if modality in coverage],
+        **{f"{modality}_coverage": coverage.get(modality) for modality in Modality},
+    }

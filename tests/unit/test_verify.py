@@ -281,6 +281,9 @@ ARRAY = [
     ("V7", "eeg_c4_m1", set_attr("band_high_hz", 65)),
     ("V7", "eeg_c4_m1", set_attr("band_low_hz", 60)),
     ("V7", "eeg_c4_m1", drop_attr("coordinates")),
+    ("V5", "nn_valid", without_checksum),
+    ("V5", "beat_type", lambda d: d.update(shape=[3])),
+    ("V8", "beat_type", set_attr("flag_meanings", "normal uncertain ectopic")),
     ("V8", "stage", drop_attr("flag_values")),
     ("V8", "stage", set_attr("flag_meanings", "unscored W N1 N2 REM N3")),
     ("V8", "event_type", drop_attr("flag_meanings")),
@@ -380,6 +383,24 @@ VALUES = [
     ("spo2", 101 * 128, (0, 0)),
     ("spo2", -1, (0, 0)),
     ("thor", -32768, 1),
+    ("nn_valid", 2, (0, 0)),
+    ("beat_time_s", 0.5, 1),
+    ("beat_time_s", np.nan, 1),
+    ("beat_time_s", -0.25, 0),
+    ("beat_time_s", 90.25, 3),
+    ("beat_type", 3, 0),
+    ("beat_type", -1, 0),
+    ("beat_valid", -1, 0),
+    ("breath_time_s", 1.0, 1),
+    ("breath_time_s", 91.0, 1),
+    ("breath_obstructed", 2, 0),
+    ("resp_phase_deg", 181.0, 0),
+    ("desaturation_rule_percent", 5, 0),
+    ("desaturation_onset_s", 3.0, 1),
+    ("desaturation_end_s", np.inf, 1),
+    ("desaturation_nadir_s", 91.0, 1),
+    ("desaturation_nadir_percent", -1.0, 0),
+    ("desaturation_baseline_percent", np.nan, 0),
 ]
 
 
@@ -389,6 +410,35 @@ def test_v10_values(store: Path, array: str, value: float, where: Any) -> None:
     put(store, array, value, where)
     (file,) = (file for file in (store / array).rglob("c/**/*") if file.is_file())
     assert found(store) == {("V10", array, file.relative_to(store).as_posix())}
+
+
+def with_intervals(night: xr.Dataset) -> xr.Dataset:
+    """Return a night whose pulse wave has given way to intervals of a second."""
+    values = np.ones(night["thor"].shape, np.float32)
+    attrs = night["spo2"].attrs | {"kind": "ibi", "modality": "ibi", "units": "s", "resampler": "derived"}
+    ibi = (night["thor"].dims, values, attrs | {"derived_from": ["ecg"], "method": "a detector"})
+    channels = [name.replace("pleth", "ibi") for name in night["channel"].values]
+    return night.drop_vars(["pleth"]).assign(ibi=ibi).assign_coords(channel=channels)
+
+
+@pytest.mark.parametrize(("count", "is_good"), [(2047, False), (2048, True), (24576, True), (24577, False)])
+def test_v10_intervals_are_possible(make_night: MakeNight, tmp_path: Path, count: int, is_good: bool) -> None:
+    """An interval is between 0.25 and 3 s, both included, at 2^-13 s a count."""
+    write_store(with_intervals(make_night()), tmp_path / "n.zarr")
+    put(tmp_path / "n.zarr", "ibi", count, (0, 0))
+    assert found(tmp_path / "n.zarr") == (set() if is_good else {("V10", "ibi", "ibi/c/0/0")})
+
+
+@pytest.mark.parametrize(
+    "change", [drop_attr("derived_from"), drop_attr("method"), set_attr("derived_from", "ecg")]
+)
+def test_v7_a_derived_channel_says_from_what(
+    make_night: MakeNight, tmp_path: Path, change: Callable[[Document], object]
+) -> None:
+    """Sources and method are part of a derived channel."""
+    write_store(with_intervals(make_night()), tmp_path / "n.zarr")
+    edit(tmp_path / "n.zarr", "ibi", change)
+    assert found(tmp_path / "n.zarr") == {("V7", "ibi", "ibi/zarr.json")}
 
 
 def test_v10_saturation_is_told_the_same_everywhere(make_night: MakeNight, tmp_path: Path) -> None:

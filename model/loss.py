@@ -15,33 +15,17 @@ Source: arXiv 2602.13857.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import fields
 
 import torch
 from torch import Tensor
 
+from model.batch import Metadata
 from model.config import LossConfig
 
 __all__ = ["Metadata", "dash_info_nce", "negative_weights"]
 
 UNKNOWN = -1  # code of a sex or site that nobody knows
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """Whom the windows of a batch are from.
-
-    Parameters
-    ----------
-    subject : Tensor, shape (B,), int64
-    age_years : Tensor, shape (B,), float; NaN where unknown
-    sex, site : Tensor, shape (B,), int64; -1 where unknown
-    """
-
-    subject: Tensor
-    age_years: Tensor
-    sex: Tensor
-    site: Tensor
 
 
 def negative_weights(anchor: Metadata, other: Metadata, config: LossConfig) -> tuple[Tensor, Tensor]:
@@ -106,7 +90,7 @@ def dash_info_nce(
     """
     more = others or (a[:0], b[:0], valid_a[:0], valid_b[:0], _none_of(metadata))
     candidates = Metadata(
-        *(torch.cat([getattr(metadata, n), getattr(more[4], n)]) for n in metadata.__dataclass_fields__)
+        *(torch.cat([getattr(metadata, f.name), getattr(more[4], f.name)]) for f in fields(Metadata))
     )
     alpha, same_subject = negative_weights(metadata, candidates, config)
     valid = valid_a & valid_b  # (B, T)
@@ -118,7 +102,7 @@ def dash_info_nce(
 
 
 def _none_of(metadata: Metadata) -> Metadata:
-    return Metadata(*(getattr(metadata, name)[:0] for name in metadata.__dataclass_fields__))
+    return Metadata(*(getattr(metadata, entry.name)[:0] for entry in fields(Metadata)))
 
 
 def _direction(

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from model.batch import Metadata
 from model.config import LossConfig
-from model.loss import Metadata, dash_info_nce, negative_weights
+from model.loss import dash_info_nce, negative_weights
 
 DASH = LossConfig()
 NAN = float("nan")

@@ -1,0 +1,73 @@
+"""What a loader hands to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from torch import Tensor
+
+__all__ = ["Batch", "Metadata"]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Whom the windows of a batch are from.
+
+    Parameters
+    ----------
+    subject : Tensor, shape (B,), int64
+    age_years : Tensor, shape (B,), float; NaN where unknown
+    sex, site : Tensor, shape (B,), int64; -1 where unknown
+    """
+
+    subject: Tensor
+    age_years: Tensor
+    sex: Tensor
+    site: Tensor
+
+    def to(self, device: str) -> Metadata:
+        """Return the same on another device."""
+        return Metadata(*(getattr(self, entry.name).to(device, non_blocking=True) for entry in fields(self)))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of nights, aligned in time over the modalities.
+
+    Parameters
+    ----------
+    samples : mapping of modality to Tensor, shape (B, T, N), float
+        Normalised; missing samples are 0.
+    valid : mapping of modality to Tensor, shape (B, T), bool
+        Whether enough of the token is there; False in padding and where the night does not have the modality.
+    labels : mapping of name to Tensor, shape (B, T) or (B, T, 30), int64
+        ``stage`` and rasters (docs/shard-spec.md); -1 where nobody scored, and in padding.
+    metadata : Metadata
+    recording : Tensor, shape (B,), int64
+        Positions in the split.
+    start : Tensor, shape (B,), int64
+        First epoch of the window within its night.
+    """
+
+    samples: Mapping[str, Tensor]
+    valid: Mapping[str, Tensor]
+    labels: Mapping[str, Tensor]
+    metadata: Metadata
+    recording: Tensor
+    start: Tensor
+
+    def to(self, device: str) -> Batch:
+        """Return the same on another device."""
+
+        def move(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+
+        return Batch(
+            move(self.samples),
+            move(self.valid),
+            move(self.labels),
+            self.metadata.to(device),
+            self.recording.to(device),
+            self.start.to(device),
+        )

@@ -108,4 +108,6 @@ def _print_beats(report: BeatReport) -> None:
     for recording, why in report.refused:
         click.echo(f"not scored: {recording}: {why}")
     if report.n_without_truth:
-        click.echo(f"{report.n_without_truth} recordings have no published beats")
+        click.echo(
+            f"{report.n_without_truth} recordings have no published beats where their manifest's layout.beats says"
+        )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pipeline.places import files_below, place, storage_errors, storage_options
 from pipeline.write.documents import document_digest, self_digest
 from schemas.errors import ChannelError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.kinds import RateClass
@@ -30,7 +31,7 @@ def open_recording(path: str | Path) -> xr.Dataset:
     Parameters
     ----------
     path : str or Path
-        The store's folder, e.g. ``out/shhs/shhs1-200001.zarr``.
+        The store's folder, e.g. ``out/shhs/shhs1-200001.zarr``, or its URL, ``s3://bucket/out/shhs/….zarr``.
 
     Returns
     -------
@@ -48,14 +49,17 @@ def open_recording(path: str | Path) -> xr.Dataset:
         When a later version of the specification wrote it.
     SpecViolation
         When it is not a recording store.
+    StorageError
+        When the disk or the object store refuses.
     """
-    path = Path(path)
+    path = place(path)
     root = _root(path)
     attributes = root["attributes"]
     _check_version(attributes, path)
     _check_documents(root, path)
     _check_files(attributes["files"], path)
-    raw = xr.open_zarr(path, chunks=None, decode_cf=False)
+    with storage_errors("the store cannot be read", where=path.name):
+        raw = xr.open_zarr(str(path), chunks=None, decode_cf=False, storage_options=storage_options(path))
     for variable in raw.variables.values():
         if "scale_factor" in variable.attrs:  # xarray decodes int16 to the scale's type: float32 is exact here
             variable.attrs["scale_factor"] = np.float32(variable.attrs["scale_factor"])
@@ -64,17 +68,23 @@ def open_recording(path: str | Path) -> xr.Dataset:
 
 def _root(path: Path) -> dict[str, Any]:
     try:
-        root: dict[str, Any] = json.loads((path / ARRAY_FILE).read_bytes())
+        root: dict[str, Any] = json.loads(_root_document(path))
         sound = isinstance(root["attributes"], dict)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise StoreIncomplete(
-            "no recording store here", where=path.name, saw="no root document", do=_REWRITE
-        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StoreCorrupt("the root document cannot be parsed", where=path.name, do=_REWRITE) from error
     if not sound:
         raise StoreCorrupt("the root document cannot be parsed", where=path.name, do=_REWRITE)
     return root
+
+
+def _root_document(path: Path) -> bytes:
+    with storage_errors("the store cannot be read", where=path.name):
+        try:
+            return (path / ARRAY_FILE).read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise StoreIncomplete(
+                "no recording store here", where=path.name, saw="no root document", do=_REWRITE
+            ) from error
 
 
 def _check_version(attributes: dict[str, Any], path: Path) -> None:
@@ -113,7 +123,9 @@ def _check_documents(root: dict[str, Any], path: Path) -> None:
 
 
 def _check_files(files: dict[str, str], path: Path) -> None:
-    absent = [name for name in files if not (path / name).is_file()]
+    with storage_errors("the store cannot be read", where=path.name):
+        there = files_below(path)
+    absent = [name for name in files if name not in there]
     if absent:
         raise StoreIncomplete(
             f"{len(absent)} of {len(files)} files are missing",

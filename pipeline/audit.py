@@ -11,10 +11,11 @@ from typing import Any
 
 from pipeline.batch.workers import Gone, in_workers
 from pipeline.compare import SourceFinder, compare_with_source
+from pipeline.places import local_copy
 from pipeline.verify import Problem, verify_store
 from pipeline.write.ledger import read_ledger, store_path
+from pipeline.write.publish import n_unfinished, published
 from schemas.errors import StoreIncomplete
-from schemas.store import PART
 
 __all__ = ["AuditReport", "StoreProblem", "audit"]
 
@@ -105,7 +106,7 @@ def _jobs(out: Path) -> tuple[list[_Job], list[str]]:
     """Return every store that is there or should be."""
     known = {store_path(out, row.cohort, row.key): row.store for row in read_ledger(out).rows.values()}
     rows = {path: store for path, store in known.items() if store}
-    found = {path for path in out.glob("*/*.zarr") if path.is_dir()}
+    found = set(published(out))
     jobs = []
     for path in sorted(found | set(rows)):
         stored = rows.get(path)
@@ -118,12 +119,13 @@ def _notes(out: Path, n_unrecorded: int, n_earlier: int) -> Iterator[str]:
         yield f"{n_earlier} stores are of an earlier run; their recordings failed since: sleep2vec status --failed"
     if n_unrecorded:
         yield f"{n_unrecorded} stores are not in the ledger; the next convert adopts them"
-    if unfinished := len(list(out.glob(f"*/*{PART}*"))):
-        yield f"{unfinished} unfinished stores of a run that goes on or was killed; the next convert removes them"
+    if n := n_unfinished(out):
+        yield f"{n} unfinished stores of a run that goes on or was killed; the next convert removes them"
 
 
 def _check(job: _Job, finder: SourceFinder | None) -> tuple[tuple[Problem, ...], bool]:
-    problems = verify_store(job.path, expected_root_digest=job.root_digest).problems
-    if finder is None or problems:
-        return problems, False
-    return compare_with_source(job.path, finder)
+    with local_copy(job.path) as store:
+        problems = verify_store(store, expected_root_digest=job.root_digest).problems
+        if finder is None or problems:
+            return problems, False
+        return compare_with_source(store, finder)

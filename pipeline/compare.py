@@ -35,7 +35,9 @@ from numpy.typing import NDArray
 from pipeline.api import open_recording
 from pipeline.compare_waves import Agreement, JudgedBand, agree, place
 from pipeline.discover import Source, discover
+from pipeline.fetch import fetched
 from pipeline.hashing import hash_file
+from pipeline.places import scratch_folder
 from pipeline.read.independent import IndependentNight, SourceSignal
 from pipeline.verify import Problem
 from schemas.errors import EdfCorrupt, PsgError
@@ -98,19 +100,24 @@ def compare_with_source(path: Path, finder: SourceFinder) -> tuple[tuple[Problem
         source = finder.find(ds.attrs)
         if source is None:
             return (), False
-        problems = list(_changed_files(ds.attrs["sources"], source))
-        try:
-            night = IndependentNight(source.signals)
-        except EdfCorrupt:
-            return tuple(problems), False
-        compared = True
-        manifest = CohortManifest.model_validate(ds.attrs["manifest"])
-        for rule in manifest.rules_for(source.key.visit):
-            if rule.channel in ds["channel"].values:
-                try:
-                    problems += _Comparison(ds, rule, manifest, night).problems()
-                except EdfCorrupt:
-                    compared = False
+        with scratch_folder() as folder, fetched(source, folder / "source") as night:
+            return _compare_with(night, ds)
+
+
+def _compare_with(source: Source, ds: xr.Dataset) -> tuple[tuple[Problem, ...], bool]:
+    problems = list(_changed_files(ds.attrs["sources"], source))
+    try:
+        night = IndependentNight(source.signals)
+    except EdfCorrupt:
+        return tuple(problems), False
+    compared = True
+    manifest = CohortManifest.model_validate(ds.attrs["manifest"])
+    for rule in manifest.rules_for(source.key.visit):
+        if rule.channel in ds["channel"].values:
+            try:
+                problems += _Comparison(ds, rule, manifest, night).problems()
+            except EdfCorrupt:
+                compared = False
     return tuple(problems), compared
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.layout import Folders, fill
+from pipeline.places import FileStat, files_below, is_remote, storage_errors
 from schemas.errors import ManifestInvalid, PsgError, SourceMissing, StorageError
 from schemas.findings import Finding, finding
 from schemas.manifest import CohortManifest, Layout, Privacy
@@ -39,6 +40,8 @@ class Source:
         Absolute; several where a night has several parts, sorted by name. Never part of an output.
     annotation : Path or None
         Absolute.
+    stats : tuple of FileStat
+        Sizes and times as listed, in the order of `paths`; empty on a disk, where asking costs nothing.
     beats : Path or None
         Absolute; published beats. They decide nothing in a store, so they are not among `paths`.
     names : tuple of str
@@ -64,6 +67,7 @@ class Source:
     subject: SubjectFields = field(default_factory=SubjectFields)
     findings: tuple[Finding, ...] = ()
     beats: Path | None = None
+    stats: tuple[FileStat, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -149,7 +153,9 @@ def discover(manifest: CohortManifest, root: Path) -> tuple[Source, ...]:
     Cost: each folder is listed once; about 70 µs a recording.
     """
     root = root.absolute()
-    if not root.is_dir():
+    with storage_errors("the root cannot be looked at"):
+        is_there = root.is_dir()
+    if not is_there:
         raise SourceMissing("the root is not a folder", do="Give --root the folder that the layout starts from.")
     folders = Folders(root)
     salt = _salt(manifest.privacy)
@@ -160,7 +166,9 @@ def discover(manifest: CohortManifest, root: Path) -> tuple[Source, ...]:
         raise
     names = _names(nights)
     _refuse_equal(nights, names, show_files=salt is None)
-    sources = (_source(manifest.cohort, root, folders, *pair) for pair in zip(nights, names, strict=True))
+    with storage_errors("the root cannot be listed"):
+        stats = files_below(root) if is_remote(root) else {}
+    sources = (_source(manifest.cohort, root, folders, stats, *pair) for pair in zip(nights, names, strict=True))
     if salt is not None:
         sources = (_pseudonymous(source, salt) for source in sources)
     return tuple(sorted(sources, key=lambda source: source.key.name))
@@ -203,7 +211,9 @@ def _name(night: _Night, seen: Counter[str]) -> str:
     return night.stem if seen[_safe(night.stem).casefold()] == 1 else night.path_name
 
 
-def _source(cohort: str, root: Path, folders: Folders, night: _Night, name: str) -> Source:
+def _source(
+    cohort: str, root: Path, folders: Folders, stats: Mapping[str, FileStat], night: _Night, name: str
+) -> Source:
     layout = night.layout
     key = RecordingKey(cohort, name, fill(layout.subject, night.fields), fill(layout.visit, night.fields))
     found, beats = (_matching(folders, pattern, night) for pattern in (layout.annotations, layout.beats))
@@ -221,6 +231,7 @@ def _source(cohort: str, root: Path, folders: Folders, night: _Night, name: str)
         study_type=layout.study_type,
         findings=_several(len(found)),
         beats=root / beats[0] if beats else None,
+        stats=tuple(stats[name] for name in names) if stats else (),
     )
 
 

@@ -7,13 +7,12 @@ same value. Matching respects case; names that begin with a dot are never found.
 
 from __future__ import annotations
 
-import os
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from schemas.errors import StorageError
+from pipeline.places import entries, storage_errors
 
 __all__ = ["Folders", "fill"]
 
@@ -65,9 +64,9 @@ class Folders:
         self, folder: str, segment: str, fields: Mapping[str, str]
     ) -> Iterator[tuple[str, bool, dict[str, str]]]:
         prefix, expression = _expression(segment, fields)
-        entries = self._entries(folder)
-        for index in range(bisect_left(entries, (prefix,)), len(entries)):
-            name, is_folder = entries[index]
+        listed = self._entries(folder)
+        for index in range(bisect_left(listed, (prefix,)), len(listed)):
+            name, is_folder = listed[index]
             if not name.startswith(prefix):
                 return
             if match := re.compile(expression).fullmatch(name, len(prefix)):
@@ -75,12 +74,9 @@ class Folders:
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
         if folder not in self._listed:
-            try:
-                with os.scandir(self._root / folder) as entries:
-                    found = [(e.name, e.is_dir()) for e in entries if not e.name.startswith(".")]
-            except OSError as error:
-                raise StorageError("a folder of the source cannot be listed", where=folder or ".") from error
-            self._listed[folder] = sorted(found)
+            with storage_errors("a folder of the source cannot be listed", where=folder or "."):
+                found = entries(self._root / folder)
+            self._listed[folder] = [entry for entry in found if not entry[0].startswith(".")]
         return self._listed[folder]
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "place",
     "read_all",
     "remove_files",
+    "scratch_folder",
     "scratch_root",
     "storage_errors",
     "storage_options",
@@ -176,27 +177,27 @@ def _is_translated(error: OSError) -> bool:
 
 
 def entries(folder: Path) -> list[tuple[str, bool]]:
-    """Return what lies directly in a folder, sorted, each name with whether it is a folder; none without it.
+    """Return what lies directly in a folder, sorted, each name with whether it is a folder.
+
+    An object store has no folders: what lies nowhere is an empty one.
 
     Raises
     ------
     OSError
-        When it cannot be listed.
+        When it is not there, or cannot be listed.
     """
-    if is_remote(folder):
-        try:
-            found = _store(folder).ls(_key(folder), detail=True)
-        except FileNotFoundError as error:
-            if error.__cause__ is not None:  # no such bucket
-                raise
-            return []
-        rows = ((row["name"].rstrip("/").rpartition("/")[2], row["type"] == "directory") for row in found)
-        return sorted(row for row in rows if row[0] != folder.name or row[1])
-    try:
+    if not is_remote(folder):
         with os.scandir(folder) as scan:
             return sorted((entry.name, entry.is_dir()) for entry in scan)
-    except FileNotFoundError:
+    prefix = f"{_key(folder)}/"
+    try:
+        found = _store(folder).ls(_key(folder), detail=True)
+    except FileNotFoundError as error:
+        if error.__cause__ is not None:  # no such bucket
+            raise
         return []
+    rows = ((row["name"].rstrip("/"), row["type"] == "directory") for row in found)
+    return sorted((name.removeprefix(prefix), is_folder) for name, is_folder in rows if name.startswith(prefix))
 
 
 def files_below(folder: Path) -> dict[str, FileStat]:
@@ -206,7 +207,7 @@ def files_below(folder: Path) -> dict[str, FileStat]:
     prefix = f"{_key(folder)}/"
     found = _store(folder).find(_key(folder), detail=True)
     return {
-        name.removeprefix(prefix): FileStat(row["size"], round(row["LastModified"].timestamp() * 10**9))
+        name.removeprefix(prefix): FileStat(row["size"], int(row["LastModified"].timestamp()) * 10**9)
         for name, row in found.items()
         if name.startswith(prefix) and not name.endswith("/")
     }
@@ -299,13 +300,26 @@ def local_copy(folder: Path) -> Iterator[Path]:
     if not is_remote(folder):
         yield folder
         return
-    with storage_errors("there is no scratch folder to fetch into"):
-        scratch = Path(tempfile.mkdtemp(prefix="sleep2vec-", dir=scratch_root()))
-    try:
+    with scratch_folder() as scratch:
         copy = scratch / folder.name
         with storage_errors("the folder cannot be fetched", where=folder.name):
             names = list(files_below(folder))
             copy_in([folder / name for name in names], [copy / name for name in names])
         yield copy
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give a new local folder for the duration of the block, which nobody else may look into.
+
+    Raises
+    ------
+    StorageError
+        When the disk refuses.
+    """
+    with storage_errors("there is no scratch folder to fetch into"):
+        scratch = Path(tempfile.mkdtemp(prefix="sleep2vec-", dir=scratch_root()))
+    try:
+        yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -17,6 +17,7 @@ from pipeline.batch.workers import Gone, in_workers
 from pipeline.compare import SourceFinder
 from pipeline.read.rpoints import RPoints, read_rpoints
 from pipeline.score import Score, matched
+from pipeline.write.publish import published
 from schemas.errors import PsgError, SpecViolation, StoreIncomplete
 from schemas.kinds import POSSIBLE, Kind
 from schemas.vocabulary import EPOCH_S
@@ -101,7 +102,7 @@ def score_beats(out: Path, root: Path, *, workers: int = 1) -> BeatReport:
     StoreIncomplete
         When there is no store.
     """
-    jobs = sorted(path for path in out.glob("*/*.zarr") if path.is_dir())
+    jobs = published(out)
     if not jobs:
         raise StoreIncomplete("no recording stores here", where=out.name, do="Name a folder that convert wrote to.")
     scored: list[BeatAgreement] = []

@@ -6,7 +6,6 @@ Runs in a worker process. Nothing that it returns holds text from a source, a pa
 from __future__ import annotations
 
 import os
-import shutil
 import time
 import traceback
 from collections.abc import Callable
@@ -16,8 +15,11 @@ from pathlib import Path
 
 from pipeline.batch.patience import patiently
 from pipeline.discover import Source
+from pipeline.fetch import fetched
 from pipeline.hashing import FileHash, check_unchanged, hash_file
+from pipeline.places import local_copy
 from pipeline.verify import verify_store
+from pipeline.write.publish import discard, source_folder
 from pipeline.write.readback import read_back
 from pipeline.write.store import StoreSummary
 from schemas.errors import OutOfMemory, PsgError, StorageError, StorageFull, StoreError
@@ -139,8 +141,9 @@ def _kept(job: Job) -> Converted | None:
         return None
     known_fingerprint, root_digest = job.known or (None, None)
     expected = root_digest if found.fingerprint == known_fingerprint else None  # else it is newer than its row
-    if verify_store(job.final, expected_root_digest=expected).problems:
-        return None
+    with local_copy(job.final) as store:
+        if verify_store(store, expected_root_digest=expected).problems:
+            return None
     return Converted(ConvertResult(sources, found.fingerprint, found.summary), is_new=False)
 
 
@@ -151,13 +154,14 @@ def _hash_all(source: Source) -> tuple[FileHash, ...]:
 def _converted(job: Job, convert: Converter, manifest: CohortManifest) -> ConvertResult:
     return patiently(
         partial(_convert_once, job, convert, manifest),
-        before_retry=partial(shutil.rmtree, job.temporary, ignore_errors=True),
+        before_retry=partial(discard, job.temporary, job.final),
     )
 
 
 def _convert_once(job: Job, convert: Converter, manifest: CohortManifest) -> ConvertResult:
     try:
-        result = convert(job.source, manifest, job.temporary)
+        with fetched(job.source, source_folder(job.temporary, job.final)) as source:
+            result = convert(source, manifest, job.temporary)
     except OSError as error:
         if isinstance(error, PsgError):
             raise

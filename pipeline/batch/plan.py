@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.batch.recipe import recipe_of
 from pipeline.discover import Source
 from pipeline.hashing import file_stat
-from pipeline.write.digest import stat_digest
+from pipeline.write.digest import stat_digests
 from pipeline.write.ledger import Ledger, Row, store_path
 from schemas.errors import PsgError
 from schemas.fingerprint import fingerprint, manifest_part
@@ -130,17 +130,18 @@ def plan(
     known = {name for cohort, name in ledger.rows if cohort == manifest.cohort}
     not_found = sorted(known - {source.key.name for source in sources})
     parts = {visit: manifest_part(manifest, visit) for visit in {source.key.visit for source in sources}}
+    wanted = [source for source in sources if only is None or fnmatchcase(source.key.name, only)]
+    digests = stat_digests([store_path(out, source.key.cohort, source.key.name) for source in wanted])
     items = [
-        _item(source, out, ledger.rows, parts[source.key.visit], excluded, fresh=fresh, deep=deep)
-        for source in sources
-        if only is None or fnmatchcase(source.key.name, only)
+        _item(source, digest, ledger.rows, parts[source.key.visit], excluded, fresh=fresh, deep=deep)
+        for source, digest in zip(wanted, digests, strict=True)
     ]
     return Plan(out, manifest, tuple(items), ledger.state, tuple(unused), tuple(not_found))
 
 
 def _item(
     source: Source,
-    out: Path,
+    digest: str | None,
     rows: Mapping[tuple[str, str], Row],
     part: str,
     excluded: Mapping[str, str],
@@ -155,16 +156,19 @@ def _item(
         return Item(source, Decision.EXCLUDE, Why.EXCLUDED, recipe, row, detail)
     if fresh:
         return Item(source, Decision.CONVERT, Why.FRESH, recipe, row)
-    decision, why = _decide(source, store_path(out, key.cohort, key.name), row, recipe, deep=deep)
+    decision, why = _decide(source, digest, row, recipe, deep=deep)
     return Item(source, decision, why, recipe, row)
 
 
-def _decide(source: Source, store: Path, row: Row | None, recipe: str, *, deep: bool) -> tuple[Decision, Why]:
-    if not store.exists():
+def _decide(
+    source: Source, digest: str | None, row: Row | None, recipe: str, *, deep: bool
+) -> tuple[Decision, Why]:
+    """Decide by the `stat_digest` of the store that is there, None without one."""
+    if digest is None:
         return Decision.CONVERT, _why_no_store(row)
     if row is None or row.store is None:
         return Decision.CHECK, Why.UNRECORDED
-    if stat_digest(store) != row.store.stat_digest:
+    if digest != row.store.stat_digest:
         return Decision.CHECK, Why.STORE_TOUCHED
     if fingerprint(recipe, (file.sha256 for file in row.sources)) != row.fingerprint:
         return Decision.CONVERT, Why.MANIFEST
@@ -182,7 +186,8 @@ def _why_no_store(row: Row | None) -> Why:
 def _differs(source: Source, row: Row) -> bool:
     """Whether a file has another name, size or time than the ledger says; one that is gone differs."""
     try:
-        now = [(name, *file_stat(path, name)) for path, name in zip(source.paths, source.names, strict=True)]
+        stats = source.stats or [file_stat(*file) for file in zip(source.paths, source.names, strict=True)]
     except PsgError:
         return True
+    now = [(name, *stat) for name, stat in zip(source.names, stats, strict=True)]
     return now != [file[:3] for file in row.sources]

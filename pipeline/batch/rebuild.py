@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, now, outcome_of, read_ledger
 from pipeline.write.lock import hold
+from pipeline.write.publish import published
 from pipeline.write.readback import ReadBack, read_back
 from schemas.errors import StoreError
 
@@ -35,7 +36,7 @@ def rebuild(out: Path) -> tuple[int, tuple[str, ...]]:
     rows, unreadable = list[Row](), list[str]()
     with hold(out), LedgerWriter(out) as ledger:
         known = {name for name, row in read_ledger(out).rows.items() if row.store is not None}
-        for path in sorted(out.glob("*/*.zarr")):
+        for path in published(out):
             cohort, key = path.parent.name, path.stem
             if (cohort, key) in known:
                 continue

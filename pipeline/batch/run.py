@@ -7,11 +7,10 @@ Design: docs/adr/0005-work-and-ledger.md.
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +23,7 @@ from pipeline.batch.plan import Decision, Item, Plan
 from pipeline.batch.workers import Gone
 from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, now, outcome_of, read_ledger, store_path
 from pipeline.write.lock import hold
-from pipeline.write.publish import publish, remove_leftovers, temporary_name, withdraw
+from pipeline.write.publish import discard, publish, remove_leftovers, temporary_name, withdraw
 from schemas.errors import OutputBusy, PsgError, RecordingTimeout, StorageError, StorageFull, WorkerDied
 from schemas.recording import RecordingKey
 from schemas.vocabulary import Outcome
@@ -118,12 +117,12 @@ def run(
     KeyboardInterrupt
         After the workers were killed and everything unfinished was removed.
     """
-    with hold(plan.out), LedgerWriter(plan.out) as ledger:
+    with hold(plan.out) as still_held, LedgerWriter(plan.out) as ledger:
         if read_ledger(plan.out).state != plan.ledger_state:
             raise OutputBusy("another run has written here since this plan was made", do="Start again.")
         n_leftover = remove_leftovers(plan.out)
         try:
-            books = _Books(plan, ledger, on_progress)
+            books = _Books(plan, ledger, still_held, on_progress)
             books.exclude()
             do = partial(attempt, convert=convert, manifest=plan.manifest)
             with closing(_answers(_jobs(plan), do, executor or Processes(workers), timeout_s)) as answers:
@@ -161,7 +160,7 @@ def _answers(
             else:
                 yield job, _failed_if_gone(answer, timeout_s)
     for job in died:
-        shutil.rmtree(job.temporary, ignore_errors=True)
+        discard(job.temporary, job.final)
         with closing(executor([job], do, timeout_s=timeout_s)) as answers:
             for again, answer in answers:
                 yield again, _failed_if_gone(answer, timeout_s)
@@ -192,6 +191,7 @@ class _Books:
 
     plan: Plan
     ledger: LedgerWriter
+    still_held: Callable[[], None]
     on_progress: Callable[[Progress], None] | None
     rows: list[Row] = field(default_factory=list)
     n_converted: int = 0
@@ -209,12 +209,13 @@ class _Books:
 
     def settle(self, job: Job, answer: Answer) -> None:
         """Publish a store, or drop what there is of it; then record and report."""
+        self.still_held()
         if isinstance(answer, Converted) and answer.is_new:
             answer = _published(job, answer)
         if isinstance(answer, Failed):
             if answer.ends_run:
                 raise StorageFull(f"the run has ended: {answer.detail}".removesuffix("."))
-            shutil.rmtree(job.temporary, ignore_errors=True)
+            discard(job.temporary, job.final)
         is_new = isinstance(answer, Converted) and answer.is_new
         row = _row_of(job, answer)
         self.ledger.append(row)
@@ -244,12 +245,13 @@ class _Books:
 def _published(job: Job, answer: Converted) -> Answer:
     """Give the store its name."""
     try:
-        patiently(partial(publish, job.temporary, job.final))
+        digest = patiently(partial(publish, job.temporary, job.final))
     except StorageFull:
         raise
     except StorageError as error:
         return Failed(error.reason, str(error))
-    return answer
+    store = replace(answer.result.store, stat_digest=digest)  # an object store has times of its own
+    return replace(answer, result=replace(answer.result, store=store))
 
 
 def _row_of(job: Job, answer: Answer) -> Row:

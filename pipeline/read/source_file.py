@@ -7,13 +7,13 @@ that fails in the middle is nobody's fault and worth another try (`StorageError`
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.places import storage_errors
 from schemas.errors import PsgError, SourceMissing, StorageError
 
 __all__ = ["open_source"]
@@ -38,25 +38,31 @@ def open_source(path: Path) -> Iterator[BinaryIO]:
     StorageError
         When the disk or the network fails.
     """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a named pipe would block for ever on open
+    with storage_errors("the file cannot be read", where=path.name), _told(path.name):
+        if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would block for ever on open
             raise SourceMissing(
                 "there is no file to read", saw="a folder or a device", expected="a file", where=path.name
             )
         with path.open("rb") as file:
             yield file
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    try:
+        yield
     except PsgError:
         raise
     except OSError as error:
-        raise _translate(error, path.name) from error
+        raise _translate(error, name) from error
 
 
 def _translate(error: OSError, name: str) -> PsgError:
-    if error.errno in _NOT_THERE:
+    if error.errno in _NOT_THERE or isinstance(error, FileNotFoundError):
         return SourceMissing(
             "the file is not there", do="Check the download and the manifest's layout.", where=name
         )
-    if error.errno in _NOT_ALLOWED:
+    if error.errno in _NOT_ALLOWED or isinstance(error, PermissionError):
         return SourceMissing(
             "the file may not be read", saw="permission denied", do="Give this user read access.", where=name
         )

@@ -33,7 +33,7 @@ _PREFIX, _SUFFIX = "lease-", ".json"
 
 @contextmanager
 def lease(folder: Path) -> Iterator[Lease]:
-    """Hold ``folder``'s lease; a thread renews it.
+    """Hold the lease in a folder, which is there; a thread renews it.
 
     Raises
     ------
@@ -101,8 +101,6 @@ class Lease:
         highest = max(_numbers(self._folder), default=0)
         if highest:
             _refuse_held(self._folder, _path(self._folder, highest))
-        else:
-            _make(self._folder)
         number = highest + 1
         taken = create(_path(self._folder, number), json.dumps(self._facts).encode())
         others = _numbers(self._folder)
@@ -183,11 +181,6 @@ def _numbers(folder: Path) -> list[int]:
 
 def _path(folder: Path, number: int) -> Path:
     return folder / f"{_PREFIX}{number:08d}{_SUFFIX}"
-
-
-def _make(folder: Path) -> None:
-    if not is_remote(folder):
-        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _remove(folder: Path, numbers: list[int]) -> None:

@@ -26,7 +26,16 @@ from pipeline.places import (
 from pipeline.write.digest import stat_digest, stat_digests
 from schemas.store import ARRAY_FILE, PART
 
-__all__ = ["discard", "publish", "published", "remove_leftovers", "source_folder", "temporary_name", "withdraw"]
+__all__ = [
+    "discard",
+    "n_unfinished",
+    "publish",
+    "published",
+    "remove_leftovers",
+    "source_folder",
+    "temporary_name",
+    "withdraw",
+]
 
 _LEFTOVER = re.compile(rf".+\.zarr{re.escape(PART)}-[0-9a-f]+")
 
@@ -63,17 +72,31 @@ def published(out: Path) -> list[Path]:
     StorageError
         When a folder cannot be listed.
     """
+    stores = _stores(out)
+    if not is_remote(out):
+        return stores
+    return [store for store, digest in zip(stores, stat_digests(stores), strict=True) if digest is not None]
+
+
+def _stores(out: Path) -> list[Path]:
+    """Return all folders with the name of a store."""
     with storage_errors("the output cannot be listed"):
+        if not is_remote(out) and not out.exists():
+            return []
         cohorts = [out / name for name, is_folder in entries(out) if is_folder and not name.startswith(".")]
-        stores = [
+        return [
             cohort / name
             for cohort in cohorts
             for name, is_folder in entries(cohort)
             if is_folder and name.endswith(".zarr")
         ]
+
+
+def n_unfinished(out: Path) -> int:
+    """Return how many stores there are that a run has in hand, or had when it died; readers never see them."""
     if not is_remote(out):
-        return stores
-    return [store for store, digest in zip(stores, stat_digests(stores), strict=True) if digest is not None]
+        return len(list(out.glob(f"*/*{PART}*")))
+    return len(_stores(out)) - len(published(out))
 
 
 # --- publishing --------------------------------------------------------------------------------------------
@@ -129,7 +152,7 @@ def _sync(path: Path) -> None:
 
 def _upload(temporary: Path, final: Path) -> None:
     """Put all files, the root document last; what was there under this name is removed first."""
-    withdraw(final)
+    _take_away(final)
     files = {name: temporary / name for name in files_below(temporary)}
     root = files.pop(ARRAY_FILE)
     copy_out(files, final)
@@ -137,7 +160,18 @@ def _upload(temporary: Path, final: Path) -> None:
 
 
 def withdraw(store: Path) -> None:
-    """Remove a published store, in one step for any reader; nothing happens where there is none."""
+    """Remove a published store, in one step for any reader; nothing happens where there is none.
+
+    Raises
+    ------
+    StorageError
+        When the disk or the object store refuses.
+    """
+    with storage_errors("the store cannot be removed"):
+        _take_away(store)
+
+
+def _take_away(store: Path) -> None:
     if is_remote(store):
         names = list(files_below(store))
         remove_files(store, [ARRAY_FILE] if ARRAY_FILE in names else [])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.hashing import FileHash
+from pipeline.places import files_below, storage_errors
 from pipeline.write.digest import stat_digest
 from pipeline.write.store import StoreSummary
 from schemas.errors import StoreCorrupt, StoreIncomplete
@@ -43,20 +44,22 @@ def read_back(path: Path) -> ReadBack:
         When there is no root document.
     StoreCorrupt
         When it cannot be understood.
+    StorageError
+        When the disk or the object store refuses.
     """
-    try:
-        root = (path / ARRAY_FILE).read_bytes()
-        stage = (path / "stage" / ARRAY_FILE).read_bytes()
-    except OSError:
-        raise StoreIncomplete("the store has no root document or no stages", where=path.name) from None
-    try:
-        return _parse(path, root, json.loads(root)["attributes"], json.loads(stage)["shape"][0])
-    except (ValueError, KeyError, TypeError, IndexError):
-        raise StoreCorrupt("the store's documents cannot be understood", where=path.name) from None
+    with storage_errors("the store cannot be read", where=path.name):
+        try:
+            root = (path / ARRAY_FILE).read_bytes()
+            stage = (path / "stage" / ARRAY_FILE).read_bytes()
+            return _parse(path, root, json.loads(root)["attributes"], json.loads(stage)["shape"][0])
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreIncomplete("the store has no root document or no stages", where=path.name) from None
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise StoreCorrupt("the store's documents cannot be understood", where=path.name) from None
 
 
 def _parse(path: Path, root: bytes, attrs: Mapping[str, Any], n_epoch: int) -> ReadBack:
-    sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
+    sizes = [file.size for file in files_below(path).values()]
     summary = StoreSummary(
         root_digest=hashlib.sha256(root).hexdigest(),
         stat_digest=stat_digest(path),

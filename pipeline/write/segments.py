@@ -39,6 +39,8 @@ def read_segments(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _names(folder: Path) -> list[str]:
+    if not is_remote(folder) and not folder.exists():
+        return []
     names = [name for name, is_folder in entries(folder) if name.endswith(_SUFFIX) and not is_folder]
     return sorted(names, key=lambda name: (_number(name), name))
 

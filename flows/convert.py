@@ -6,6 +6,7 @@ task a batch says how far it is. Why so, and what it costs: docs/adr/0011-flows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -65,20 +66,28 @@ def _is_storage_fault(task: Any, task_run: Any, state: Any) -> bool:
     retry_condition_fn=_is_storage_fault,
 )
 def convert_recordings(conversion: Conversion) -> Converted:
-    """Carry out the conversion and show every batch."""
+    """Carry out the conversion, and show every batch as long as the server answers."""
     key = artifact_key("progress", load_manifest(conversion.manifest).cohort)
-    shown = create_progress_artifact(0.0, key, f"Conversion to {conversion.out}.")
-    done = convert_in_batches(conversion, lambda batch: show_batch(batch_line(batch), shown, _percent(batch)))
-    update_progress_artifact(shown, 100.0)
-    return done
+    progress = _Shown(create_progress_artifact(0.0, key, f"Conversion to {conversion.out}."))
+    return convert_in_batches(conversion, progress.show)
 
 
-def _percent(batch: Batch) -> float:
-    return 100.0 * batch.n_done / batch.n_total
+@dataclass
+class _Shown:
+    """Progress on the server. Prefect tries for a minute to reach it; then the conversion goes on unseen."""
+
+    artifact: UUID
+    is_seen: bool = True
+
+    def show(self, batch: Batch) -> None:
+        if self.is_seen:
+            percent = 100.0 * batch.n_done / batch.n_total
+            state = show_batch(batch_line(batch), self.artifact, percent, return_state=True)
+            self.is_seen = state.is_completed()
 
 
 @task(name="batch", task_run_name="{line}")
-def show_batch(line: str, shown: UUID, percent: float) -> None:
+def show_batch(line: str, artifact: UUID, percent: float) -> None:
     """Say what a batch came to."""
     get_run_logger().info(line)
-    update_progress_artifact(shown, percent)
+    update_progress_artifact(artifact, percent)

@@ -18,7 +18,7 @@ FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py")
 # The doors: which modules may import a dependency. A dependency without a door here may not be imported at all.
 DOORS: dict[str, tuple[str, ...]] = {
     "numpy": ("schemas", "pipeline", "model", "flows"),
-    "pydantic": ("schemas", "pipeline.manifests", "pipeline.synth"),
+    "pydantic": ("schemas", "pipeline.manifests", "pipeline.synth", "flows.conversion", "flows.verify"),
     "xarray": ("pipeline", "model", "flows"),
     "scipy": ("pipeline",),
     "yaml": ("pipeline.manifests", "pipeline.synth"),
@@ -35,7 +35,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "matplotlib": ("pipeline.report",),
     "dask": ("pipeline.batch.dask_executor",),
     "distributed": ("pipeline.batch.dask_executor",),
-    "prefect": ("flows",),
+    "prefect": ("flows.orchestration",),
     "click": ("flows",),
     "rich": ("flows",),
     "torch": ("model",),

@@ -1,0 +1,172 @@
+"""The nightly flow on a real Prefect server on loopback: what it does, and what a kill leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from pipeline.write.ledger import read_ledger
+from tests.e2e.flow_campaign import COHORT, kill_and_finish, many_nights, stores
+from tests.postgresql import postgresql
+from tests.prefect_server import Server, command, end, prefect_server, wait_for
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with its own SQLite."""
+    with prefect_server(tmp_path_factory.mktemp("prefect") / "home") as found:
+        yield found
+
+
+def served(
+    server: Server, folder: Path, name: str = COHORT, **more: object
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Return the context of a nightly deployment that is being served, without a schedule of its own."""
+    options = [text for option, value in more.items() for text in (f"--{option.replace('_', '-')}", value)]
+    arguments = ("serve", COHORT, "--root", folder / "dl", "--out", folder / "out", "--name", name, *options)
+    return command(server, folder, *arguments)
+
+
+def written(server: Server) -> list[int]:
+    """Return how many stores each run wrote, from the tables that a person sees."""
+    rows = [row for table in server.tables(f"convert-{COHORT}") for row in table]
+    return [row["n"] for row in rows if row["recordings"] == "written by this run"]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_second_night_converts_exactly_the_new_ones(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A served deployment, triggered twice: the second time, what has arrived since is done and nothing else."""
+    many_nights(tmp_path / "dl", 5)
+    arrived = sorted((tmp_path / "dl").rglob("*-0004*")) + sorted((tmp_path / "dl").rglob("*-0005*"))
+    for path in arrived:
+        path.rename(path.with_name(f"{path.name}.later"))
+    if database == "sqlite":
+        _two_nights(request.getfixturevalue("server"), tmp_path, arrived)
+    else:
+        with postgresql(tmp_path / "pg") as url, prefect_server(tmp_path / "home", url) as server:
+            _two_nights(server, tmp_path, arrived)
+
+
+def _two_nights(server: Server, folder: Path, arrived: list[Path]) -> None:
+    n_before = len(written(server))
+    with served(server, folder):
+        wait_for(lambda: server.has_deployment(COHORT))
+        assert server.ended(server.trigger(COHORT))["type"] == "COMPLETED"
+        first = stores(folder / "out")
+        assert len(first) == 3
+        for path in arrived:
+            path.with_name(f"{path.name}.later").rename(path)
+        assert server.ended(server.trigger(COHORT))["type"] == "COMPLETED"
+    second = stores(folder / "out")
+    assert len(second) == 5
+    assert {key: second[key] for key in first} == first
+    assert written(server)[n_before:] == [3, 2]
+    assert len(list((folder / "out" / ".ledger" / "segments").iterdir())) == 2
+
+
+def test_a_failed_recording_is_told_with_its_reason(server: Server, tmp_path: Path) -> None:
+    """The flow ends well, the command says 3, and the table of failures names reason and next command."""
+    many_nights(tmp_path / "dl", 2)
+    broken = next((tmp_path / "dl").rglob("*-0001.edf"))
+    broken.unlink()
+    broken.write_bytes(b"no EDF")
+    arguments = ("nightly", COHORT, "--root", tmp_path / "dl", "--out", tmp_path / "out")
+    with command(server, tmp_path, *arguments) as run:
+        assert run.wait(120) == 3
+    (failure,) = server.tables(f"failures-{COHORT}")[-1]
+    assert (failure["reason"], failure["n"]) == ("edf_corrupt", 1)
+    assert failure["next command"].startswith("sleep2vec status")
+    assert server.runs("nightly")[-1]["state"]["type"] == "COMPLETED"
+
+
+def test_a_second_run_on_one_output_is_refused(server: Server, tmp_path: Path) -> None:
+    """While one run goes on another ends as failed, and says who holds the output; the first is not disturbed."""
+    many_nights(tmp_path / "dl", 12)
+    arguments = ("nightly", COHORT, "--root", tmp_path / "dl", "--out", tmp_path / "out")
+    with command(server, tmp_path, *arguments) as first:
+        wait_for(lambda: stores(tmp_path / "out"))
+        os.killpg(first.pid, signal.SIGSTOP)
+        with command(server, tmp_path, *arguments, log="second.log") as second:
+            assert second.wait(120) == 2
+        os.killpg(first.pid, signal.SIGCONT)
+        assert first.wait(120) == 0
+    states = [run["state"] for run in server.runs("nightly")[-2:]]
+    assert [state["type"] for state in states] == ["COMPLETED", "FAILED"]
+    assert f"another run is writing here: saw process {first.pid}" in states[1]["message"]
+
+
+def test_a_disk_that_refuses_is_asked_again(server: Server, tmp_path: Path) -> None:
+    """A fault of storage ends an attempt, not the run: the next attempt does what is missing."""
+    many_nights(tmp_path / "dl", 2)
+    blocked = tmp_path / "out"
+    blocked.write_text("a file where the folder should be")
+    arguments = ("nightly", COHORT, "--root", tmp_path / "dl", "--out", blocked)
+    with command(server, tmp_path, *arguments) as run:
+        wait_for(lambda: "Retry 1/3" in (tmp_path / "command.log").read_text())
+        blocked.unlink()
+        assert run.wait(120) == 0
+    assert len(stores(blocked)) == 2
+
+
+def test_runs_of_a_dead_machine_are_swept_and_do_not_block(server: Server, tmp_path: Path) -> None:
+    """All processes are killed at once: the next service reports the run as crashed, which then holds up nothing."""
+    many_nights(tmp_path / "dl", 30)
+    with served(server, tmp_path, "swept") as service:
+        wait_for(lambda: server.has_deployment("swept"))
+        dead = server.trigger("swept")
+        wait_for(lambda: stores(tmp_path / "out"))
+        end(service)
+    assert server.state(dead)["type"] == "RUNNING"
+    with served(server, tmp_path, "swept"):
+        assert server.ended(dead, 60)["type"] == "CRASHED"
+        assert server.ended(server.trigger("swept"))["type"] == "COMPLETED"
+    assert len(stores(tmp_path / "out")) == 30
+
+
+def test_kills_of_the_flow_leave_nothing_to_repair(server: Server, tmp_path: Path) -> None:
+    """Three random moments: the next run does the rest and only that; no run stays running."""
+    many_nights(tmp_path / "dl", 12)
+    killings = [kill_and_finish(server, tmp_path, 12, "flow", seed, 4.0) for seed in range(3)]
+    assert [killing.faults for killing in killings] == [()] * 3
+    assert {run["state"]["type"] for run in server.runs("nightly")} <= {
+        "COMPLETED",
+        "FAILED",
+        "CRASHED",
+        "SCHEDULED",
+    }
+
+
+def test_a_kill_of_the_server_leaves_nothing_to_repair(tmp_path: Path) -> None:
+    """A random moment: once a server is there again, the next run does the rest and only that."""
+    many_nights(tmp_path / "dl", 12)
+    with prefect_server(tmp_path / "home") as server:
+        killing = kill_and_finish(server, tmp_path, 12, "server", 1, 4.0)
+    assert killing.faults == ()
+    assert killing.n_finished < 12
+
+
+def test_a_server_that_comes_back_is_not_missed(tmp_path: Path) -> None:
+    """The server is killed and started again during a conversion: the run ends as if nothing had been."""
+    many_nights(tmp_path / "dl", 12)
+    arguments = ("nightly", COHORT, "--root", tmp_path / "dl", "--out", tmp_path / "out", "--batch-size", 2)
+    with prefect_server(tmp_path / "home") as server:
+        with command(server, tmp_path, *arguments) as run:
+            wait_for(lambda: stores(tmp_path / "out"))
+            server.stop()
+            server.start()
+            assert run.wait(180) == 0
+        assert [run["state"]["type"] for run in server.runs("nightly")] == ["COMPLETED"]
+    assert {str(row.outcome) for row in read_ledger(tmp_path / "out").rows.values()} <= {
+        "converted",
+        "converted_with_findings",
+    }

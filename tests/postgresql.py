@@ -1,0 +1,47 @@
+"""A PostgreSQL server of a test's own on loopback, for one database of Prefect."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.prefect_server import free_port
+
+USER = "nobody"  # PostgreSQL refuses to run as root
+
+
+def binaries() -> Path:
+    """Return the folder of the newest installed server, which is not on the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    assert found, "install PostgreSQL: apt-get install postgresql"
+    return found[-1]
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty database in ``folder``, as Prefect wants it; the server ends afterwards."""
+    data, port = folder / "data", free_port()
+    folder.mkdir(parents=True)
+    if os.getuid() == 0:
+        shutil.chown(folder, USER)
+        for parent in folder.parents[:-2]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    _run("initdb", "-D", data, "-U", "prefect", "--auth=trust", "-E", "UTF8", "--no-sync")
+    listen = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    _run("pg_ctl", "-D", data, "-w", "-o", listen, "-l", folder / "log", "start")
+    try:
+        _run("createdb", "-h", "127.0.0.1", "-p", port, "-U", "prefect", "prefect")
+        yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/prefect"
+    finally:
+        _run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+def _run(program: str, *arguments: object) -> None:
+    command: Sequence[str] = [str(binaries() / program), *map(str, arguments)]
+    if os.getuid() == 0:
+        command = ["setpriv", "--reuid", USER, "--regid", "nogroup", "--clear-groups", *command]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=120)

@@ -137,6 +137,14 @@ def decoding(progress: Progress, parameters: Parameters) -> Figures:
     }
 
 
+def derived_cost(progress: Progress, parameters: Parameters) -> Figures:
+    """CPU and memory of a night's derived channels, with one thread."""
+    options = ("--hours", parameters["hours"], "--runs", parameters["runs"])
+    with _one_thread():
+        found: Figures = progress.once("all runs", lambda: _child("derived", *options))
+    return found
+
+
 def conversion(progress: Progress, parameters: Parameters) -> Figures:
     """CPU and memory of one conversion, against named peers, each with the threads that it takes."""
     nights = progress.once("all programs", lambda: _comparisons(parameters))
@@ -282,6 +290,16 @@ CAMPAIGNS = {  # those that measure time come last
         (*_READING, "benchmarks/decode.py", "benchmarks/edf_bytes.py"),
         (Bar("over_fromfile.ours_all_signals_digital", most=2),),
         "tests/unit/test_prove.py::test_decoding",
+    ),
+    "derived-cost": Campaign(
+        derived_cost,
+        {"hours": 8.0, "runs": 5},
+        (
+            *("pipeline/derived*.py", "pipeline/derive/*.py", "pipeline/leads.py", "pipeline/process.py"),
+            *("benchmarks/derived.py", "benchmarks/measure.py"),
+        ),
+        (Bar("cpu_s.all.median", most=0.6), Bar("added_mb", most=200)),
+        "tests/unit/test_prove.py::test_derived_cost",
     ),
     "conversion": Campaign(
         conversion,

@@ -51,6 +51,14 @@ def test_decoding(progress: Progress) -> None:
     assert set(found["cpu_ms"]) == set(found["over_fromfile"]) >= {"ours_all_signals_digital"}
 
 
+def test_derived_cost(progress: Progress) -> None:
+    """Every part of the derivations is measured, and the whole is more than a part."""
+    found = prove.derived_cost(progress, {"hours": 0.1, "runs": 1})
+    assert set(found["cpu_s"]) == {"all", "heart", "breathing", "desaturations"}
+    assert set(found["peak_mb"]) == {"with", "without"}
+    assert found["added_mb"] == found["peak_mb"]["with"]["median"] - found["peak_mb"]["without"]["median"]
+
+
 def test_conversion_is_summed_up() -> None:
     """Ratios are medians of pairs of runs, correlations the lowest of all channels."""
     ours, peer = [1.0, 2.0, 6.0], [2.0, 2.0, 60.0]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.derive.beat_trust import IBI_LIMITS_S, is_odd, judge_intervals
-from pipeline.derive.beat_types import irregular, type_beats
+from pipeline.derive.beat_rhythm import is_odd
+from pipeline.derive.beat_trust import IBI_LIMITS_S, judge_intervals
+from pipeline.derive.beat_types import type_beats
 from pipeline.derive.rpeaks import Beats
 from schemas.findings import Finding
 from schemas.vocabulary import BeatType
@@ -66,10 +67,11 @@ def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> 
     Task Force 1996 (doi:10.1161/01.CIR.93.5.1043), NN intervals.
     """
     trust = judge_intervals(beats)
-    is_irregular = irregular(trust.interval_s)
-    kind = type_beats(beats, trust.beat, is_irregular)
+    kind = type_beats(beats, trust.beat, trust.irregular)
     normal = kind == BeatType.NORMAL
-    between_normal = _regular(trust.interval & normal[:-1] & normal[1:], trust.interval_s)
+    between_normal = trust.interval & ~trust.irregular & normal[:-1] & normal[1:]
+    if between_normal.any():
+        between_normal &= ~is_odd(trust.interval_s, between_normal)
     held = np.searchsorted(beats.time_s, np.arange(n_sample) / RATE_HZ, side="right") - 1
     inside = (held >= 0) & (held < trust.interval_s.size)
     value = np.full(n_sample, np.nan, np.float32)
@@ -78,12 +80,3 @@ def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> 
     value[inside] = np.where(trust.interval[held], trust.interval_s[held], np.nan)
     nn_valid[inside] = between_normal[held]
     return Ibi(value, nn_valid, kind, trust.beat, ())
-
-
-def _regular(between_normal: Mask, interval_s: Times) -> Mask:
-    """Leave out intervals in an irregular rhythm, and those unlike the ones around; ectopic beats do not count."""
-    chosen = np.flatnonzero(between_normal)
-    good = ~irregular(interval_s[chosen]) & ~is_odd(interval_s[chosen])
-    regular = np.zeros_like(between_normal)
-    regular[chosen[good]] = True
-    return regular

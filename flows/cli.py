@@ -34,6 +34,7 @@ _COMMANDS = {
     "verify": "Check every byte of an output against what was written, and against its source.",
     "catalog": "Tell what recordings there are.",
     "splits": "Say who is for training, validation and test.",
+    "shards": "Build, verify and pull training shards: recordings of a split laid end to end.",
     "nightly": "Convert what is new and verify it: the nightly flow, once and now.",
     "serve": "Do the nightly flow on this machine whenever it is due.",
     "deploy": "Register the nightly flow with a Prefect server, for the workers of a pool.",

@@ -6,32 +6,25 @@ the set that was there before, or none. One recording is in memory at a time.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline.places import storage_errors
 from pipeline.shards.card import card
 from pipeline.shards.choose import Chosen, good_recordings, in_order, person
-from pipeline.shards.documents import read_set
 from pipeline.shards.group import GroupWriter
 from pipeline.shards.moments import Histogram
-from pipeline.shards.sources import Folder
 from pipeline.shards.tables import Placed, index_file
 from pipeline.shards.terms import strictest
+from pipeline.shards.workplace import clear, set_at, workplace
 from pipeline.shards.write import FileFacts, file_facts
 from pipeline.splits import Splits, make_splits, read_splits
 from pipeline.write.documents import self_digest
 from pipeline.write.publish import publish
-from schemas.errors import OutputBusy, StoreError
 from schemas.shard import (
     BLOCK_BYTE,
     CARD,
@@ -46,7 +39,7 @@ from schemas.shard import (
     group_name,
     modality_kind,
 )
-from schemas.store import ARRAY_FILE, PART
+from schemas.store import ARRAY_FILE
 from schemas.vocabulary import Modality, Split
 
 __all__ = ["SPLITS", "BuildReport", "Recipe", "build_set", "write_set"]
@@ -120,10 +113,11 @@ def build_set(out: Path, target: Path, recipe: Recipe, *, on_progress: Progress 
     splits = _splits(recordings, recipe)
     ordered = in_order(recordings, splits, recipe.seed)
     fingerprint = _fingerprint(ordered, recipe)
-    there = _there(target)
+    there = set_at(target)
     if there is not None and there.get("fingerprint") == fingerprint:
         return BuildReport(False, there["splits"], there["n_byte"])
-    with _workplace(target) as work:
+    with workplace(target) as work:
+        clear(work)
         said = _build(work, ordered, recipe, splits, fingerprint, on_progress or _silent)
         publish(work, target)
     return BuildReport(True, said["splits"], said["n_byte"])
@@ -144,40 +138,6 @@ def _fingerprint(ordered: Mapping[Split, Sequence[Chosen]], recipe: Recipe) -> s
     made_of = {split: [(r.name, r.root_digest) for r in chosen] for split, chosen in ordered.items()}
     how = (SPEC_VERSION, version("sleep2vec"), recipe.modalities, recipe.seed, recipe.codec, recipe.shard_epoch)
     return hashlib.sha256(json.dumps([made_of, how], sort_keys=True).encode()).hexdigest()
-
-
-def _there(target: Path) -> dict[str, Any] | None:
-    """Return what a set at the target says of itself; None where there is none, or a damaged one."""
-    if not target.exists():
-        return None
-    if not (target / SET).is_file() and any(target.iterdir()):
-        raise OutputBusy(
-            "something else lies here", where=target.name, do="Name a new folder: it would be replaced as a whole."
-        )
-    try:
-        return read_set(Folder(target), target.name)
-    except StoreError:
-        return None
-
-
-@contextmanager
-def _workplace(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside the target to this process alone; what a killed run left in it is removed."""
-    work = target.with_name(f"{target.name}{PART}")
-    with storage_errors("the set cannot be built here", where=target.name):
-        work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(work, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputBusy("another run is building this set", where=target.name, do="Let it finish.") from None
-        with storage_errors("the set cannot be built here", where=target.name):
-            for left in work.iterdir():
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            yield work
-    finally:
-        os.close(handle)
 
 
 def _build(

@@ -18,7 +18,7 @@ from schemas.errors import SpecTooNew, SpecViolation, StoreCorrupt, StoreIncompl
 from schemas.shard import SET, SPEC, SPEC_VERSION, group_name
 from schemas.store import ARRAY_FILE
 
-__all__ = ["checked_set", "plain_array", "read_group", "read_set", "small_array"]
+__all__ = ["arrays_of", "checked_set", "plain_array", "read_group", "read_set", "small_array"]
 
 _AGAIN = "Pull or build the set again."
 
@@ -73,7 +73,7 @@ def checked_set(content: bytes, where: str) -> dict[str, Any]:
 
 
 def read_group(source: Source, split: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the documents of a split's arrays, which the set's own document vouches for.
+    """Return the root document of a split's group, which the set's own document vouches for.
 
     Raises
     ------
@@ -90,7 +90,13 @@ def read_group(source: Source, split: str, said: Mapping[str, Any]) -> dict[str,
     content = source.read(name)
     if hashlib.sha256(content).hexdigest() != said["splits"][split]["root_digest"]:
         raise StoreCorrupt("the document of a split is not what was written", where=name, do=_AGAIN)
-    documents: dict[str, Any] = json.loads(content)["consolidated_metadata"]["metadata"]
+    root: dict[str, Any] = json.loads(content)
+    return root
+
+
+def arrays_of(root: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the documents of a group's arrays, by name."""
+    documents: dict[str, Any] = root["consolidated_metadata"]["metadata"]
     return documents
 
 

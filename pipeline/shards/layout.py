@@ -18,7 +18,7 @@ from schemas.errors import SpecViolation
 from schemas.shard import CHUNK_EPOCH, SHARD_EPOCH, Codec
 from schemas.store import ArraySpec
 
-__all__ = ["CHECKSUM_BYTE", "Grid", "shard_document"]
+__all__ = ["CHECKSUM_BYTE", "Grid", "part_document", "shard_document"]
 
 CHECKSUM_BYTE = 4  # CRC-32C, little-endian, behind every inner chunk and every index
 _INDEX = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
@@ -132,6 +132,21 @@ def shard_document(
     """
     n_whole = math.ceil(shape[0] / CHUNK_EPOCH) * CHUNK_EPOCH
     return _layout(array_document(spec, shape, attrs), CHUNK_EPOCH, min(shard_epoch, n_whole), codec)
+
+
+def part_document(document: Mapping[str, Any], n_epoch: int) -> dict[str, Any]:
+    """Return the document of an array's first epochs; files hold no more epochs than before.
+
+    Raises
+    ------
+    SpecViolation
+        When the array is laid out otherwise than the specification says.
+    """
+    grid = Grid.of(document)
+    n_whole = math.ceil(n_epoch / grid.chunk) * grid.chunk
+    plain = _plain_document({**document, "shape": [n_epoch, *grid.shape[1:]]})
+    laid = _layout(plain, grid.chunk, min(grid.shard, n_whole), grid.codec)
+    return {**document, **{name: laid[name] for name in ("shape", "chunk_grid", "codecs")}}
 
 
 def _plain_document(document: Mapping[str, Any]) -> dict[str, Any]:

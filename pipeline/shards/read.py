@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.shards.direct import DirectArray, read_index
-from pipeline.shards.documents import read_group, read_set, small_array
+from pipeline.shards.documents import arrays_of, read_group, read_set, small_array
 from pipeline.shards.layout import Grid
 from pipeline.shards.sources import Source, source_of
 from schemas.errors import ChannelError, SpecViolation
@@ -225,7 +225,7 @@ def open_shards(
         raise ChannelError(
             "the set does not hold a modality", saw=", ".join(sorted(absent)), expected=", ".join(held)
         )
-    documents = read_group(source, split, said)
+    documents = arrays_of(read_group(source, split, said))
     nights = _nights(source, split, documents, wanted)
     if int(nights.length.sum()) != said["splits"][split]["n_epoch"]:
         raise SpecViolation("lengths of the recordings do not add up", where=group_name(split))

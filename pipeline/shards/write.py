@@ -20,26 +20,23 @@ from pipeline.shards.layout import Grid
 from pipeline.write.shard import LEVEL, NAME
 from schemas.shard import BLOCK_BYTE, Codec
 
-__all__ = ["ArrayWriter", "FileFacts", "SummedFile", "file_facts"]
+__all__ = ["ArrayWriter", "FileFacts", "SummedFile", "as_bytes", "checksum", "file_facts", "summed"]
 
 FileFacts = dict[str, Any]  # size, sha256, crc32c of every block
 _ABSENT = np.iinfo(np.uint64).max
 _BUFFER_BYTE = 1 << 20
 
 
-class SummedFile:
-    """A new file whose checksums are known as soon as it is closed."""
+class _Sums:
+    """Size and checksums of bytes as they go by."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = path.open("xb", buffering=_BUFFER_BYTE)
+    def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
         self._blocks: list[int] = [0]
         self.size = 0
 
-    def write(self, content: NDArray[np.uint8]) -> None:
-        """Add bytes."""
-        self._stream.write(content.data)
+    def add(self, content: NDArray[np.uint8]) -> None:
+        """Take over bytes."""
         self._sha256.update(content.data)
         while len(content):
             if self.size and self.size % BLOCK_BYTE == 0:
@@ -49,17 +46,49 @@ class SummedFile:
             self.size += len(part)
             content = content[len(part) :]
 
-    def close(self) -> FileFacts:
-        """Close the file and return its size and checksums."""
-        self._stream.close()
+    def facts(self) -> FileFacts:
+        """Return what the set's list says of a file."""
         return {"size": self.size, "sha256": self._sha256.hexdigest(), "crc32c": self._blocks}
 
 
+class SummedFile:
+    """A new file whose checksums are known as soon as it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = path.open("xb", buffering=_BUFFER_BYTE)
+        self._sums = _Sums()
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._sums.size
+
+    def write(self, content: NDArray[np.uint8]) -> None:
+        """Add bytes."""
+        self._stream.write(content.data)
+        self._sums.add(content)
+
+    def close(self) -> FileFacts:
+        """Close the file and return its size and checksums."""
+        self._stream.close()
+        return self._sums.facts()
+
+
 def file_facts(content: bytes) -> FileFacts:
-    """Return size and checksums of a file that was written at once."""
-    parts = [content[at : at + BLOCK_BYTE] for at in range(0, max(1, len(content)), BLOCK_BYTE)]
-    sums = [int(google_crc32c.value(part)) for part in parts]
-    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "crc32c": sums}
+    """Return size and checksums of a file that is written at once."""
+    sums = _Sums()
+    sums.add(np.frombuffer(content, np.uint8))
+    return sums.facts()
+
+
+def summed(path: Path) -> FileFacts:
+    """Return size and checksums of a file that is there."""
+    sums = _Sums()
+    with path.open("rb") as stream:
+        while content := stream.read(BLOCK_BYTE):
+            sums.add(np.frombuffer(content, np.uint8))
+    return sums.facts()
 
 
 class ArrayWriter:

@@ -102,7 +102,7 @@ def scratch_root() -> Path:
 
 def _options() -> dict[str, Any]:
     """Return our time-outs; whoever sets ``FSSPEC_S3`` knows better."""
-    from fsspec.config import conf
+    from fsspec.config import conf  # type: ignore[import-untyped]
 
     own = {"connect_timeout": _CONNECT_S, "read_timeout": _READ_S, "retries": {"total_max_attempts": 1}}
     theirs = conf.get("s3", {}).get("config_kwargs", {})

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.parameters import PLACE, PLACE_THAT_EXISTS
+
 if TYPE_CHECKING:
     from pipeline.batch.plan import Plan
     from pipeline.batch.run import Progress, RunReport
@@ -19,12 +21,8 @@ __all__ = ["command", "convert_cohort", "print_report", "progress_printer"]
 
 @click.command("convert")
 @click.argument("manifest")
-@click.option(
-    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True, help="The download."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the stores."
-)
+@click.option("--root", type=PLACE_THAT_EXISTS, required=True, help="The download.")
+@click.option("--out", type=PLACE, required=True, help="Folder of the stores.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--only", metavar="GLOB", help="Only recordings whose key matches, e.g. '*-0001'.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and why; write nothing.")

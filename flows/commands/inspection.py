@@ -8,20 +8,23 @@ from typing import Any
 
 import click
 
+from flows.parameters import ANY_PLACE
+
 __all__ = ["command", "print_wide"]
 
 _WIDE = 10_000  # columns; tables take what they need
 
 
 @click.command("inspect")
-@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.argument("path", type=ANY_PLACE)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(path: Path, as_json: bool) -> None:
     """Show what is in PATH: a recording store (a folder), or an EDF or BDF file's header.
 
     Patient and recording fields of a header are never shown.
     """
-    facts = _store(path) if path.is_dir() else _header(path)
+    is_file = isinstance(path, Path) and path.is_file()  # a URL is that of a store
+    facts = _header(path) if is_file else _store(path)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

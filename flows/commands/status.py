@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
+from flows.parameters import PLACE_THAT_EXISTS
+
 __all__ = ["command"]
 
 
 @click.command("status")
-@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("out", type=PLACE_THAT_EXISTS)
 @click.option("--failed", is_flag=True, help="List every failed recording with its reason.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(out: Path, failed: bool, as_json: bool) -> None:

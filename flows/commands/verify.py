@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.parameters import PLACE_THAT_EXISTS
+
 if TYPE_CHECKING:
     from pipeline.audit import AuditReport
     from pipeline.score_beats import BeatReport
 
 __all__ = ["command", "verify_output"]
 
-_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 _PROBLEMS, _REFUSED = 5, 3  # exit codes, see flows.cli
 
 
 @click.command("verify")
-@click.argument("out", type=_FOLDER)
+@click.argument("out", type=PLACE_THAT_EXISTS)
 @click.option(
     "--against-source",
     "source_root",
-    type=_FOLDER,
+    type=PLACE_THAT_EXISTS,
     help="Also compare with the download below this folder, through an independent reader.",
 )
 @click.option("--beats", is_flag=True, help="Also score stored beats against those that the cohort publishes.")
-@click.option("--root", type=_FOLDER, help="The download with the published beats, for --beats.")
+@click.option("--root", type=PLACE_THAT_EXISTS, help="The download with the published beats, for --beats.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(

@@ -26,6 +26,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pyedflib": ("pipeline.read", "pipeline.synth"),
     "mne": ("pipeline.read", "pipeline.synth"),
     "defusedxml": ("pipeline.read",),
+    "upath": ("pipeline.places",),
+    "fsspec": ("pipeline.places",),
     "zarr": ("pipeline.write", "pipeline.shards", "pipeline.verify", "pipeline.api"),
     "numcodecs": ("pipeline.write", "pipeline.shards"),
     "google_crc32c": ("pipeline.write", "pipeline.shards"),
@@ -40,7 +42,11 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("flows",),
     "torch": ("model",),
 }
-DISTRIBUTIONS = {"yaml": "pyyaml", "google_crc32c": "google-crc32c"}  # where the import has another name
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "upath": "universal-pathlib",
+    "google_crc32c": "google-crc32c",
+}  # where the import has another name
 
 # What importing a module must not bring with it: seconds of start-up, or a dependency that may be absent.
 HEAVY = ("torch", "prefect", "neurokit2", "sleepecg", "mne", "pyedflib", "matplotlib", "dask")

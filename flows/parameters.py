@@ -1,0 +1,32 @@
+"""Types of command-line parameters that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.places import place
+from schemas.errors import StorageError
+
+__all__ = ["ANY_PLACE", "PLACE", "PLACE_THAT_EXISTS"]
+
+
+class _Place(click.Path):
+    """A local folder, or an ``s3://`` URL; whether something is there, a URL is asked when it is used."""
+
+    name = "folder or URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or "://" not in value:
+            return super().convert(value, param, ctx)
+        try:
+            return place(value)
+        except StorageError as error:
+            return self.fail(str(error), param, ctx)
+
+
+ANY_PLACE = _Place(path_type=Path, exists=True)
+PLACE = _Place(path_type=Path, file_okay=False)
+PLACE_THAT_EXISTS = _Place(path_type=Path, exists=True, file_okay=False)

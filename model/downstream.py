@@ -1,0 +1,103 @@
+"""A pre-trained network with a head: any modalities of a night to an answer.
+
+Every modality is encoded alone; at each token those that are valid are mixed, each with one learnt weight, by a
+softmax over them. A night without a modality, or with a sensor lost for hours, is therefore nothing special.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from model.batch import Batch
+from model.config import ModelConfig
+from model.encoder import Sleep2Vec
+from model.tasks import Level, Task
+
+__all__ = ["Downstream", "Fusion"]
+
+
+class Fusion(nn.Module):
+    """Softmax over one learnt number a modality, among those that are valid."""
+
+    def __init__(self, modalities: Sequence[str]) -> None:
+        super().__init__()
+        self.modalities = tuple(modalities)
+        self.score = nn.Parameter(torch.zeros(len(self.modalities)))
+
+    def forward(self, vectors: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
+        """Mix.
+
+        Parameters
+        ----------
+        vectors : mapping of modality to Tensor, shape (..., W)
+            Any subset.
+        valid : mapping of modality to Tensor, shape (...), bool
+
+        Returns
+        -------
+        Tensor, shape (..., W)
+            0 where nothing is valid.
+        """
+        names = [name for name in self.modalities if name in vectors]
+        known = torch.stack([valid[name] for name in names])  # (M, ...)
+        score = torch.stack([self.score[self.modalities.index(name)] for name in names])
+        score = score.view(-1, *[1] * (known.ndim - 1)).expand(known.shape)
+        share = score.masked_fill(~known, -1e9).softmax(dim=0) * known  # (M, ...)
+        return sum(share[i, ..., None].to(vectors[n].dtype) * vectors[n] for i, n in enumerate(names))
+
+
+class Downstream(nn.Module):
+    """Network, fusion and a head of two layers.
+
+    Parameters
+    ----------
+    is_frozen : bool
+        The network is used as it is, and not trained: a probe.
+    """
+
+    def __init__(self, config: ModelConfig, task: Task, *, is_frozen: bool = False) -> None:
+        super().__init__()
+        self.task, self.is_frozen = task, is_frozen
+        self.network = Sleep2Vec(config)
+        self.fusion = Fusion(config.modalities)
+        width = config.width * (2 if task.level is Level.NIGHT else 1)
+        self.head = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, config.width), nn.GELU(), nn.Linear(config.width, task.n_out)
+        )
+        if is_frozen:
+            self.network.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Downstream:
+        """Switch dropout on or off; a frozen network stays as it is in use."""
+        super().train(mode)
+        if self.is_frozen:
+            self.network.eval()
+        return self
+
+    def forward(self, batch: Batch, modalities: Sequence[str] | None = None) -> Tensor:
+        """Answer.
+
+        Parameters
+        ----------
+        modalities : sequence of str, optional
+            Those to use, all that the batch has without.
+
+        Returns
+        -------
+        Tensor, shape (B, T, n_out), or (B, n_out) for a task of nights
+        """
+        names = list(batch.samples) if modalities is None else [n for n in modalities if n in batch.samples]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
+            encoded = {name: self.network(name, batch.samples[name], batch.valid[name]) for name in names}
+        valid = {name: batch.valid[name] for name in names}
+        tokens = self.fusion({name: x[:, 1:] for name, x in encoded.items()}, valid)  # (B, T, W)
+        if self.task.level is not Level.NIGHT:
+            return self.head(tokens)
+        has = {name: known.any(dim=1) for name, known in valid.items()}  # (B,)
+        whole = self.fusion({name: x[:, 0] for name, x in encoded.items()}, has)  # (B, W)
+        known = torch.stack(list(valid.values())).any(dim=0)[..., None].to(tokens.dtype)  # (B, T, 1)
+        mean = (tokens * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)  # (B, W)
+        return self.head(torch.cat([whole, mean], dim=-1))

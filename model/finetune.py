@@ -1,0 +1,130 @@
+"""Fine-tuning: a head, and the network under it or not, on whole nights with labels."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from model import checkpoint
+from model.batch import Batch
+from model.config import OptimConfig, RunConfig
+from model.downstream import Downstream
+from model.optimise import learning_rate, make_optimiser
+from model.tasks import loss_of, target_of, task
+from schemas.errors import CheckpointInvalid, ModelError
+
+__all__ = ["finetune", "open_model", "start_model"]
+
+
+def start_model(run: RunConfig, task_name: str, pretrained: Path | None, *, is_frozen: bool = False) -> Downstream:
+    """Return a model to be fine-tuned: its network averaged over a pre-training run, or from scratch.
+
+    Parameters
+    ----------
+    run : RunConfig
+        Ignored but for its seed where a checkpoint is given: the network is the checkpoint's.
+    """
+    torch.manual_seed(run.seed)
+    if pretrained is None:
+        return Downstream(run.model, task(task_name), is_frozen=is_frozen)
+    tensors, facts = checkpoint.load(pretrained)
+    config = RunConfig.from_json(facts["config"])
+    model = Downstream(config.model, task(task_name), is_frozen=is_frozen)
+    _load(model.network, tensors, "average/")
+    return model
+
+
+def finetune(
+    model: Downstream,
+    batches: Iterable[Batch],
+    out: Path,
+    optim: OptimConfig,
+    facts: dict[str, Any],
+    *,
+    modality_dropout: float = 0.5,
+    seed: int = 0,
+    device: str = "cpu",
+    on_step: Callable[[int, float], None] | None = None,
+) -> Path:
+    """Train on batches of nights and save the model.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+        As many as the optimiser's steps are taken, or all.
+    facts : dict
+        What the checkpoint must say of its data and configuration; ``config`` and ``task`` are added.
+    modality_dropout : float
+        Share of batches in which only a drawn subset of the modalities is seen.
+
+    Raises
+    ------
+    ModelError
+        When the loss is not finite, or no batch came.
+    """
+    model.to(device).train()
+    optimiser = make_optimiser([model], optim)
+    chooser = random.Random(seed)
+    step = 0
+    for step, cpu_batch in enumerate(batches, start=1):
+        batch = cpu_batch.to(device)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step - 1, optim)
+        names = _subset(list(batch.samples), chooser, modality_dropout)
+        loss = loss_of(model(batch, names), target_of(batch, model.task), model.task)
+        if not torch.isfinite(loss):
+            raise ModelError("the loss is not finite", saw=f"{float(loss.detach())} at step {step}")
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), optim.clip_norm)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        if on_step:
+            on_step(step, float(loss.detach()))
+        if step == optim.n_step:
+            break
+    if not step:
+        raise ModelError("no night has labels for this task", saw=model.task.name, do="Look at the set's card.")
+    config = RunConfig("downstream", seed, model.network.config, optim=optim).to_json()
+    own = {"config": config, "task": model.task.name, "is_frozen": model.is_frozen}
+    return checkpoint.save(
+        out, step, {f"model/{name}": value for name, value in model.state_dict().items()}, own | facts
+    )
+
+
+def open_model(path: Path) -> tuple[Downstream, dict[str, Any]]:
+    """Return a fine-tuned model and what its checkpoint says.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When it is none of a fine-tuned model.
+    """
+    tensors, facts = checkpoint.load(path)
+    if "task" not in facts:
+        raise CheckpointInvalid(
+            "the checkpoint is of a pre-training run", where=path.name, do="Fine-tune it first: sleep2vec finetune."
+        )
+    model = Downstream(
+        RunConfig.from_json(facts["config"]).model, task(facts["task"]), is_frozen=facts["is_frozen"]
+    )
+    _load(model, tensors, "model/")
+    return model.eval(), facts
+
+
+def _load(module: nn.Module, tensors: dict[str, torch.Tensor], prefix: str) -> None:
+    own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    try:
+        module.load_state_dict(own)
+    except RuntimeError as error:
+        raise CheckpointInvalid("the checkpoint's tensors do not fit its configuration") from error
+
+
+def _subset(names: list[str], chooser: random.Random, share: float) -> list[str]:
+    if len(names) < 2 or chooser.random() >= share:
+        return names
+    return sorted(chooser.sample(names, chooser.randint(1, len(names) - 1)), key=names.index)

@@ -1,0 +1,164 @@
+"""Fine-tuning and evaluation on any subset of modalities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.batch import Batch
+from model.config import PRESETS, RunConfig
+from model.downstream import Downstream, Fusion
+from model.evaluate import answer, report
+from model.finetune import finetune, open_model, start_model
+from model.pretrain import pretrain
+from model.tasks import TASKS, Level, loss_of, target_of, task, years_of
+from schemas.errors import CheckpointInvalid, ModelError
+from schemas.event_terms import EVENT_TYPES
+from tests.model_batches import N_TOKEN, Endless, batch_of
+
+MODALITIES = ("ibi", "resp", "spo2")
+
+
+def _run(n_step: int = 60) -> RunConfig:
+    tiny = PRESETS["tiny"]
+    model = replace(tiny.model, modalities=MODALITIES, width=16, token_width=16, ffn_width=32, dropout=0.0)
+    optim = replace(tiny.optim, n_step=n_step, checkpoint_every=1000, learning_rate=3e-3)
+    return replace(tiny, model=model, optim=optim)
+
+
+def _two_stages(batch: Batch) -> Batch:
+    """Stages W and N1 alone, as the batches have them; the last token of the first night is unscored."""
+    batch.labels["stage"][0, -1] = -1
+    return batch
+
+
+def _trained(tmp_path: Path, **more: float) -> Downstream:
+    run = _run()
+    model = start_model(run, "stage5", None)
+    finetune(model, repeat(_two_stages(batch_of(MODALITIES))), tmp_path, run.optim, {"data": {}}, **more)
+    return open_model(tmp_path)[0]
+
+
+def test_a_head_learns_and_comes_back_from_disk(tmp_path: Path) -> None:
+    """Every subset of modalities stages nearly all epochs of nights seen before; unscored ones do not count."""
+    model = _trained(tmp_path)
+    nights = [_two_stages(batch_of(MODALITIES))]
+    for subset in (MODALITIES, ("ibi",), ("resp", "spo2")):
+        facts = report(answer(model, nights, subset), model, subset)
+        assert facts["accuracy"] > 0.9
+        assert facts["n_recordings"] == 6
+        assert np.sum(facts["confusion"]) == 6 * N_TOKEN - 1
+        low, high = facts["interval"]["accuracy"]
+        assert low <= facts["accuracy"] <= high
+
+
+def test_sensors_that_drop_out_midway_change_only_their_tokens(tmp_path: Path) -> None:
+    """A modality lost for two epochs leaves answers where nothing is left out of the mix."""
+    model = _trained(tmp_path)
+    batch = batch_of(MODALITIES)
+    batch.valid["spo2"][:, 2:4] = False
+    alone = batch_of(("ibi", "resp"))
+    with torch.no_grad():
+        found, expected = model(batch), model(alone)
+    assert torch.allclose(found[:, 2:4], expected[:, 2:4], atol=1e-6)
+    assert not torch.allclose(found[:, :2], expected[:, :2], atol=1e-6)
+
+
+def test_absent_modalities_change_nothing(tmp_path: Path) -> None:
+    """A modality that is there but nowhere valid is one that is not there."""
+    model = _trained(tmp_path)
+    batch = batch_of(MODALITIES)
+    batch.valid["spo2"][:] = False
+    with torch.no_grad():
+        assert torch.allclose(model(batch), model(batch_of(("ibi", "resp"))), atol=1e-6)
+
+
+def test_fusion_is_a_softmax_over_what_is_valid() -> None:
+    """Equal scores give the mean of the valid ones, a score of log 3 three quarters, nothing zero."""
+    fusion = Fusion(("ibi", "resp"))
+    vectors = {"ibi": torch.ones(1, 3, 2), "resp": 5 * torch.ones(1, 3, 2)}
+    valid = {"ibi": torch.tensor([[True, True, False]]), "resp": torch.tensor([[True, False, False]])}
+    assert fusion(vectors, valid)[0, :, 0].tolist() == pytest.approx([3.0, 1.0, 0.0])
+    fusion.score.data[1] = np.log(3)
+    assert fusion(vectors, valid)[0, :, 0].tolist() == pytest.approx([4.0, 1.0, 0.0])
+
+
+def test_a_probe_leaves_the_network_alone(tmp_path: Path) -> None:
+    """Frozen weights stay those of the pre-trained average, to the bit."""
+    run = _run(5)
+    pretrain(run, Endless(MODALITIES), tmp_path / "run")
+    model = start_model(run, "stage3", tmp_path / "run", is_frozen=True)
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    finetune(model, repeat(_two_stages(batch_of(MODALITIES))), tmp_path / "probe", run.optim, {})
+    after = open_model(tmp_path / "probe")[0].network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    with pytest.raises(CheckpointInvalid, match="pre-training run"):
+        open_model(tmp_path / "run")
+
+
+def test_every_task_has_a_loss_and_unknown_labels_have_none() -> None:
+    """Gradients are finite for each task, and zero where no label is known."""
+    codes = {name: kind.code for name, kind in EVENT_TYPES.items()}
+    for name, one in TASKS.items():
+        batch = batch_of(MODALITIES)
+        raster = torch.zeros(6, N_TOKEN, 30, dtype=torch.int64)
+        raster[:, 0, :10] = codes["hypopnea"]
+        for label in ("event_respiratory", "event_arousal"):
+            batch.labels[label] = raster
+        model = Downstream(_run().model, one)
+        target = target_of(batch, one)
+        loss = loss_of(model(batch), target, one)
+        loss.backward()
+        assert loss.isfinite(), name
+        nothing = torch.full_like(target, float("nan") if one.level is Level.NIGHT and not one.codes else -1)
+        assert float(loss_of(model(batch), nothing, one).detach()) == 0, name
+
+
+def test_targets_of_apneas_are_seconds_of_apneas_and_hypopneas() -> None:
+    """Snoring and RERAs are no apneas; what was not scored stays unknown."""
+    batch = batch_of(("ibi",), n=1)
+    codes = {name: kind.code for name, kind in EVENT_TYPES.items()}
+    raster = torch.zeros(1, N_TOKEN, 30, dtype=torch.int64)
+    words = ("obstructive_apnea", "hypopnea", "central_apnea", "snoring", "rera")
+    for k, name in enumerate(words):
+        raster[0, 0, k] = codes[name]
+    raster[0, 1] = -1
+    batch.labels["event_respiratory"] = raster
+    target = target_of(batch, task("apnea"))
+    assert target[0, 0, :6].tolist() == [1, 1, 1, 0, 0, 0]
+    assert set(target[0, 1].tolist()) == {-1}
+
+
+def test_an_age_is_in_years() -> None:
+    """The loss is an error in decades around fifty years, and the answer is turned back."""
+    batch = batch_of(("ibi",), n=3)
+    target = target_of(batch, task("age"))
+    logits = torch.zeros(3, 1)
+    assert years_of(logits).tolist() == [50.0, 50.0, 50.0]
+    expected = float((batch.metadata.age_years - 50).abs().mean() / 10)
+    assert float(loss_of(logits, target, task("age"))) == pytest.approx(expected)
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    """An unknown task, a modality the model never saw, no nights, NaN: each says what to do."""
+    run = _run()
+    with pytest.raises(ModelError, match="stage9"):
+        task("stage9")
+    model = start_model(run, "stage5", None)
+    with pytest.raises(ModelError, match="eeg"):
+        answer(model, [batch_of(MODALITIES)], ("eeg",))
+    with pytest.raises(ModelError, match="no night"):
+        finetune(model, [], tmp_path, run.optim, {})
+    empty = batch_of(("ibi",))
+    empty.valid["ibi"][:] = False
+    with pytest.raises(ModelError, match="any of these"):
+        report(answer(model, [empty], ("ibi",)), model, ("ibi",))
+    broken = batch_of(MODALITIES)
+    broken.samples["ibi"][0, 0] = float("nan")
+    with pytest.raises(ModelError, match="not finite"):
+        finetune(model, [broken], tmp_path, run.optim, {}, modality_dropout=0.0)

@@ -30,6 +30,8 @@ _COMMANDS = {
     "manifest": "Draft, check and show cohort manifests.",
     "convert": "Harmonise a cohort into verified recording stores.",
     "status": "Say how the recordings of an output ended, and why.",
+    "quarantine": "List recordings that failed, try them again, or leave them out for a reason.",
+    "gc": "Remove what nobody needs from an output: unfinished stores, recordings whose source is gone.",
     "inspect": "Show one recording store, or the header of one EDF.",
     "verify": "Check every byte of an output against what was written, and against its source.",
     "catalog": "Tell what recordings there are.",
@@ -39,7 +41,7 @@ _COMMANDS = {
     "serve": "Do the nightly flow on this machine whenever it is due.",
     "deploy": "Register the nightly flow with a Prefect server, for the workers of a pool.",
 }
-_MODULES = {"inspect": "inspection"}  # no module bears the name of one of the standard library
+_MODULES = {"inspect": "inspection", "gc": "clearing"}  # no module bears the name of one of the standard library
 
 
 class _Commands(click.Group):

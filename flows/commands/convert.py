@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,32 +15,83 @@ from flows.parameters import PLACE, PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
     from pipeline.batch.plan import Plan
-    from pipeline.batch.run import Progress, RunReport
+    from pipeline.batch.run import RunReport
 
-__all__ = ["command", "convert_cohort", "print_report", "progress_printer"]
+__all__ = ["Work", "command", "convert_and_report", "convert_cohort", "make_plan", "print_report", "work_options"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where the work is done, within which limits, and what is said meanwhile."""
+
+    workers: int
+    dask: str | None
+    timeout_s: float | None
+    memory_byte: int | None
+    verbose: bool
+    quiet: bool
+    log_file: Path | None
+
+
+def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of `Work`, and hand them to it as ``work``."""
+
+    @wraps(command)
+    def with_work(
+        *arguments: Any,
+        workers: int,
+        dask: str | None,
+        timeout: float | None,
+        memory: float | None,
+        verbose: bool,
+        quiet: bool,
+        log_file: Path | None,
+        **others: Any,
+    ) -> Any:
+        memory_byte = None if memory is None else round(memory * 1e9)
+        return command(
+            *arguments, work=Work(workers, dask, timeout, memory_byte, verbose, quiet, log_file), **others
+        )
+
+    for option in reversed(_WORK_OPTIONS):
+        with_work = option(with_work)
+    return with_work
+
+
+_WORK_OPTIONS = (
+    click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
+    click.option("--dask", metavar="ADDRESS", help="A Dask scheduler; 'local' starts one with --workers."),
+    click.option(
+        "--timeout", type=click.FloatRange(1), metavar="S", help="Give up on a recording after S seconds."
+    ),
+    click.option("--memory", type=click.FloatRange(0.5), metavar="GB", help="Data that one recording may take."),
+    click.option("--verbose", is_flag=True, help="A line a recording, with findings and seconds."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+    click.option(
+        "--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Add what happens, as lines of JSON."
+    ),
+)
 
 
 @click.command("convert")
 @click.argument("manifest")
 @click.option("--root", type=PLACE_THAT_EXISTS, required=True, help="The download.")
 @click.option("--out", type=PLACE, required=True, help="Folder of the stores.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--only", metavar="GLOB", help="Only recordings whose key matches, e.g. '*-0001'.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and why; write nothing.")
 @click.option("--fresh", is_flag=True, help="Convert again what is there already.")
 @click.option("--deep", is_flag=True, help="Trust no size and no time: hash sources and stores again.")
-@click.option("--timeout", type=click.FloatRange(1), metavar="S", help="Give up on a recording after S seconds.")
+@work_options
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def command(
     manifest: str,
     root: Path,
     out: Path,
-    workers: int,
     only: str | None,
     dry_run: bool,
     fresh: bool,
     deep: bool,
-    timeout: float | None,
+    work: Work,
     as_json: bool,
 ) -> int:
     """Harmonise the recordings that MANIFEST finds below --root into one verified store each below --out.
@@ -55,11 +107,7 @@ def command(
     if dry_run:
         _print_plan(plan, as_json)
         return 0
-    report = convert_cohort(plan, workers=workers, timeout_s=timeout, quiet=as_json)
-    if not as_json:
-        _print_strays(plan)
-    print_report(report, as_json)
-    return 3 if report.failed else 0
+    return convert_and_report(plan, work, as_json=as_json)
 
 
 def make_plan(manifest: Any, root: Path, out: Path, **choices: Any) -> Plan:
@@ -71,50 +119,45 @@ def make_plan(manifest: Any, root: Path, out: Path, **choices: Any) -> Plan:
     return plan(find_recordings(manifest, root), out, manifest, read_ledger(out), **choices)
 
 
-def convert_cohort(plan: Plan, *, workers: int, timeout_s: float | None = None, quiet: bool = False) -> RunReport:
+def convert_cohort(
+    plan: Plan,
+    *,
+    workers: int = 1,
+    timeout_s: float | None = None,
+    quiet: bool = False,
+    dask: str | None = None,
+    memory_byte: int | None = None,
+) -> RunReport:
     """Carry out a plan with the real converter, showing progress unless ``quiet``."""
+    from flows.progress import show_progress
     from pipeline.batch.convert import convert_recording
+    from pipeline.batch.executors import open_executor
     from pipeline.batch.run import run
 
-    with progress_printer(quiet) as show:
-        return run(plan, convert_recording, workers=workers, timeout_s=timeout_s, on_progress=show)
+    with (
+        open_executor(dask, workers=workers, memory_byte=memory_byte) as executor,
+        show_progress(quiet=quiet) as show,
+    ):
+        return run(plan, convert_recording, executor=executor, timeout_s=timeout_s, on_progress=show)
 
 
-class progress_printer:
-    """A bar on a terminal, one line a recording elsewhere, nothing when quiet."""
+def convert_and_report(plan: Plan, work: Work, *, as_json: bool) -> int:
+    """Carry out a plan as the options say, print how it ended, and return the exit code."""
+    from flows.logs import log_to
 
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Callable[[Progress], None] | None:
-        if self._quiet:
-            return None
-        if not sys.stderr.isatty():
-            return self._line
-        from rich.console import Console
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(console=Console(stderr=True))
-        self._bar.start()
-        self._task = self._bar.add_task("converting")
-        return self._advance
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _advance(self, progress: Progress) -> None:
-        row = progress.row
-        self._bar.update(self._task, completed=progress.n_done, total=progress.n_total)
-        if row.reason:
-            self._bar.console.print(f"{row.cohort}/{row.key}: {row.outcome}, {row.reason}")
-
-    def _line(self, progress: Progress) -> None:
-        row = progress.row
-        what = f"{row.outcome}, {row.reason}" if row.reason else str(row.outcome)
-        click.echo(f"{progress.n_done}/{progress.n_total} {row.cohort}/{row.key}: {what}", err=True)
+    with log_to(work.log_file, verbose=work.verbose):
+        report = convert_cohort(
+            plan,
+            workers=work.workers,
+            timeout_s=work.timeout_s,
+            quiet=as_json or work.quiet or work.verbose,
+            dask=work.dask,
+            memory_byte=work.memory_byte,
+        )
+    if not as_json:
+        _print_strays(plan)
+    print_report(report, as_json)
+    return 3 if report.failed else 0
 
 
 def _print_plan(plan: Plan, as_json: bool) -> None:
@@ -147,18 +190,7 @@ def print_report(report: RunReport, as_json: bool = False) -> None:
     if as_json:
         import json
 
-        facts = {
-            "outcomes": {str(k): n for k, n in report.outcomes.items()},
-            "n_converted": report.n_converted,
-            "n_unchanged": report.n_unchanged,
-            "failures": dict(report.failures),
-            "failed": [
-                {"recording": f"{r.cohort}/{r.key}", "reason": r.reason, "detail": r.detail} for r in report.failed
-            ],
-            "n_leftover": report.n_leftover,
-            "next_command": report.next_command,
-        }
-        click.echo(json.dumps(facts, indent=2))
+        click.echo(json.dumps(report.to_json(), indent=2))
         return
     if report.n_leftover:
         click.echo(f"removed {report.n_leftover} unfinished stores of an earlier run")

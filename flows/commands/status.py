@@ -17,12 +17,16 @@ __all__ = ["command"]
 @click.command("status")
 @click.argument("out", type=PLACE_THAT_EXISTS)
 @click.option("--failed", is_flag=True, help="List every failed recording with its reason.")
+@click.option("--report", is_flag=True, help="The report of the newest run that ended instead.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(out: Path, failed: bool, as_json: bool) -> None:
+def command(out: Path, failed: bool, report: bool, as_json: bool) -> None:
     """Count the recordings below OUT by outcome, reason and finding, from the ledger alone."""
     from pipeline.write.ledger import read_ledger
     from schemas.errors import StoreIncomplete
 
+    if report:
+        _print_report(out, ".json" if as_json else ".md")
+        return
     rows = list(read_ledger(out).rows.values())
     if not rows:
         raise StoreIncomplete(
@@ -47,6 +51,16 @@ def command(out: Path, failed: bool, as_json: bool) -> None:
         click.echo(f"  {n:6d} recordings with {code} {FINDINGS[code].title}{fix}")
     for row in bad if failed else ():
         click.echo(f"{row['recording']}: {row['reason']}: {row['detail']}")
+
+
+def _print_report(out: Path, suffix: str) -> None:
+    from pipeline.batch.report import newest_report
+    from schemas.errors import StoreIncomplete
+
+    text = newest_report(out, suffix=suffix)
+    if text is None:
+        raise StoreIncomplete("no run has ended here", where=out.name, do="Convert first.")
+    click.echo(text.rstrip())
 
 
 def _facts(rows: list[Any]) -> dict[str, Any]:

@@ -53,9 +53,9 @@ def patiently(do: Callable[[], T], *, before_retry: Callable[[], None] | None = 
 
 
 def _has_no_room(error: StorageError) -> bool:
-    """Whether the operating system's error behind it says so."""
-    behind = error.__cause__ or error.__context__
-    return isinstance(error, StorageFull) or (isinstance(behind, OSError) and behind.errno in _NO_ROOM)
+    """Whether the operating system said so, in this error or in the one behind it."""
+    behind = (error, error.__cause__, error.__context__)
+    return any(isinstance(each, OSError) and each.errno in _NO_ROOM for each in behind)
 
 
 def _full(error: StorageError) -> StorageFull:

@@ -20,8 +20,12 @@ from pipeline.write.ledger import Ledger, Row, store_path
 from schemas.errors import PsgError
 from schemas.fingerprint import fingerprint, manifest_part
 from schemas.manifest import CohortManifest
+from schemas.vocabulary import Outcome
 
-__all__ = ["Decision", "Item", "Plan", "Why", "plan"]
+__all__ = ["BY_MANIFEST", "BY_OPERATOR", "SOURCE_GONE", "Decision", "Item", "Plan", "Why", "plan"]
+
+BY_MANIFEST, BY_OPERATOR = "excluded_by_manifest", "excluded_by_operator"  # reasons in the ledger
+SOURCE_GONE = "source_gone"  # the reason of those whose store was cleared away
 
 
 class Decision(StrEnum):
@@ -37,6 +41,7 @@ class Why(StrEnum):
     """What decided."""
 
     EXCLUDED = "excluded by the manifest"
+    EXCLUDED_BY_OPERATOR = "excluded by the operator"
     UNCHANGED = "converted and unchanged"
     NEW = "not converted yet"
     FAILED = "failed before"
@@ -60,7 +65,7 @@ class Item:
     row : Row or None
         The ledger's newest.
     detail : str
-        The manifest's reason for an exclusion.
+        The manifest's or the operator's reason for an exclusion.
     """
 
     source: Source
@@ -104,6 +109,7 @@ def plan(
     ledger: Ledger,
     *,
     only: str | None = None,
+    only_failed: bool = False,
     fresh: bool = False,
     deep: bool = False,
 ) -> Plan:
@@ -115,6 +121,8 @@ def plan(
         All of the cohort, from `pipeline.discover.discover`.
     only : str or None
         Leave out recordings whose name does not match this glob.
+    only_failed : bool
+        Leave out recordings that did not fail in the run before.
     fresh : bool
         Convert whatever is not excluded.
     deep : bool
@@ -127,16 +135,26 @@ def plan(
     sources = tuple(sources)
     excluded = {exclusion.key: exclusion.reason for exclusion in manifest.exclude}
     unused = sorted(set(excluded) - {source.published for source in sources})
-    known = {name for cohort, name in ledger.rows if cohort == manifest.cohort}
-    not_found = sorted(known - {source.key.name for source in sources})
+    not_found = sorted(_known(ledger.rows, manifest.cohort) - {source.key.name for source in sources})
     parts = {visit: manifest_part(manifest, visit) for visit in {source.key.visit for source in sources}}
-    wanted = [source for source in sources if only is None or fnmatchcase(source.key.name, only)]
+    wanted = [source for source in sources if _is_wanted(source, ledger.rows, only, only_failed=only_failed)]
     digests = stat_digests([store_path(out, source.key.cohort, source.key.name) for source in wanted])
     items = [
         _item(source, digest, ledger.rows, parts[source.key.visit], excluded, fresh=fresh, deep=deep)
         for source, digest in zip(wanted, digests, strict=True)
     ]
     return Plan(out, manifest, tuple(items), ledger.state, tuple(unused), tuple(not_found))
+
+
+def _known(rows: Mapping[tuple[str, str], Row], cohort: str) -> set[str]:
+    """Return the recordings of a cohort that the ledger expects to find."""
+    return {name for (of, name), row in rows.items() if of == cohort and row.reason != SOURCE_GONE}
+
+
+def _is_wanted(source: Source, rows: Mapping[tuple[str, str], Row], only: str | None, *, only_failed: bool) -> bool:
+    row = rows.get((source.key.cohort, source.key.name))
+    has_failed = row is not None and row.outcome is Outcome.FAILED
+    return (only is None or fnmatchcase(source.key.name, only)) and (has_failed or not only_failed)
 
 
 def _item(
@@ -154,6 +172,8 @@ def _item(
     recipe = recipe_of(source, part)
     if (detail := excluded.get(source.published)) is not None:
         return Item(source, Decision.EXCLUDE, Why.EXCLUDED, recipe, row, detail)
+    if row is not None and row.reason == BY_OPERATOR:
+        return Item(source, Decision.EXCLUDE, Why.EXCLUDED_BY_OPERATOR, recipe, row, row.detail or "")
     if fresh:
         return Item(source, Decision.CONVERT, Why.FRESH, recipe, row)
     decision, why = _decide(source, digest, row, recipe, deep=deep)

@@ -17,7 +17,7 @@ from pipeline.synth import synthesise
 from pipeline.write.ledger import read_ledger
 from tests.command_line import COMMAND, environment, in_process, sleep2vec
 
-COMMANDS = ("demo", "synth", "scan", "manifest", "convert", "status", "inspect", "verify")
+COMMANDS = ("demo", "synth", "scan", "manifest", "convert", "status", "quarantine", "gc", "inspect", "verify")
 MANIFEST_COMMANDS = ("check", "list", "new", "schema", "show")
 
 
@@ -71,7 +71,10 @@ def converted_place(place: Path) -> Path:
     assert done.returncode == 3
     lines = done.stdout.splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == ["failed edf_truncated", "failed unit_missing"]
-    assert lines[-2:] == ["1 converted_with_findings, 2 failed (1 now, 0 unchanged)", "next: sleep2vec status out"]
+    assert lines[-2:] == [
+        "1 converted_with_findings, 2 failed (1 now, 0 unchanged)",
+        "next: sleep2vec quarantine list out",
+    ]
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["1/3", "2/3", "3/3"]
     return place
 

@@ -104,7 +104,7 @@ def test_the_report_counts_what_happened(eventful: Eventful) -> None:
     }
     assert {reason for _, outcome, reason in EXPECTED.values() if outcome is Outcome.FAILED} == set(report.failures)
     assert (report.n_converted, report.n_unchanged, report.n_leftover) == (5, 0, 1)
-    assert f"sleep2vec status {eventful.out}" == report.next_command
+    assert f"sleep2vec quarantine list {eventful.out}" == report.next_command
 
 
 def test_a_recording_is_reported_when_its_row_is_on_the_disk(eventful: Eventful) -> None:

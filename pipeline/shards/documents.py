@@ -57,6 +57,8 @@ def checked_set(content: bytes, where: str) -> dict[str, Any]:
         spec, version, digest = said.get("spec"), said.get("spec_version"), said.get("self_digest")
     except (ValueError, AttributeError):
         raise StoreCorrupt(f"{SET} cannot be parsed", where=where, do=_AGAIN) from None
+    if digest is not None and digest != self_digest(said):
+        raise StoreCorrupt(f"{SET} is not what was written", where=where, do=_AGAIN)
     if spec == SPEC and isinstance(version, int) and version > SPEC_VERSION:
         raise SpecTooNew(
             "the set was written by a later version",
@@ -65,10 +67,8 @@ def checked_set(content: bytes, where: str) -> dict[str, Any]:
             expected=f"at most {SPEC_VERSION}",
             do="Update sleep2vec to read it.",
         )
-    if (spec, version) != (SPEC, SPEC_VERSION):
+    if (spec, version) != (SPEC, SPEC_VERSION) or digest is None:
         raise SpecViolation("not training shards", where=where, saw=(spec, version), expected=(SPEC, SPEC_VERSION))
-    if digest != self_digest(said):
-        raise StoreCorrupt(f"{SET} is not what was written", where=where, do=_AGAIN)
     return said
 
 

@@ -13,6 +13,7 @@ from pipeline.shards.moments import Histogram
 from pipeline.shards.rasters import rasters
 from pipeline.shards.recording import RecordingStore
 from schemas.errors import SpecViolation
+from schemas.event_terms import EVENT_TYPES
 from schemas.shard import modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
@@ -72,7 +73,17 @@ def night_blocks(
     yield "in_bed", store.plain("in_bed")
     yield "usable_fraction", usable
     onset_s, duration_s = store.plain("event_onset_s"), store.plain("event_duration_s")
-    yield from rasters(onset_s, duration_s, store.plain("event_type"), store.attrs["event_scored"], n_epoch).items()
+    yield from rasters(onset_s, duration_s, _event_codes(store), store.attrs["event_scored"], n_epoch).items()
+
+
+def _event_codes(store: RecordingStore) -> Block:
+    """Return the vocabulary's code of every event; a store lists what its own codes mean."""
+    attrs = store.documents["event_type"]["attributes"]
+    names = dict(zip(attrs["flag_values"], attrs["flag_meanings"].split(), strict=True))
+    own = store.plain("event_type").tolist()
+    return np.array(
+        [EVENT_TYPES[names[code]].code if names.get(code) in EVENT_TYPES else -1 for code in own], "<i2"
+    )
 
 
 def _modality(

@@ -11,10 +11,11 @@ S5 a wave lies where it was recorded, within a twentieth of a sample
 S6 no single epoch of a wave differs by more than 2 % of its power
 S7 readings and codes are those of the source wherever they are not missing
 S8 the source has the signals that a channel names
+S9 a derived channel follows from the stored channels, beats and breaths that it comes from
 == ==========================================================================================================
 
-Channels that are not in the manifest's montage (derived ones) have no signal to be compared with. A store counts
-as compared only when all its other channels were: where the second reader cannot open a file or place its records
+Derived channels have no signal to be compared with, but sources that are compared themselves. A store counts as
+compared only when all its other channels were: where the second reader cannot open a file or place its records
 in time, or does not understand one signal's range, all the rest is compared and the answer is "not compared".
 """
 
@@ -33,6 +34,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.api import open_recording
+from pipeline.compare_derived import derived_problems
 from pipeline.compare_waves import Agreement, JudgedBand, agree, place
 from pipeline.discover import Source, discover
 from pipeline.fetch import fetched
@@ -106,6 +108,8 @@ def compare_with_source(path: Path, finder: SourceFinder) -> tuple[tuple[Problem
 
 def _compare_with(source: Source, ds: xr.Dataset) -> tuple[tuple[Problem, ...], bool]:
     problems = list(_changed_files(ds.attrs["sources"], source))
+    for channel, what in derived_problems(ds):
+        problems.append(Problem("S9", channel, f"{channel}/zarr.json", what, "source_mismatch"))
     try:
         night = IndependentNight(source.signals)
     except EdfCorrupt:

@@ -72,10 +72,17 @@ def _store(path: Path) -> dict[str, Any]:
         "stages": " ".join(f"{names[int(c)]}:{n}" for c, n in zip(codes, counts, strict=True))
         + f" ({a['stage_scheme']})",
         "events": ds.sizes["event"],
+        "found": _found(ds),
         "terms": f"{a['terms']['agreement']}, redistribution {'yes' if a['terms']['redistribution'] else 'no'}",
         "channels": channels,
         "findings": list(a["findings"]),
     }
+
+
+def _found(ds: Any) -> str:
+    """Say what was found in the signals: both rules of desaturations list the deeper ones, so one is counted."""
+    n_fall = int((ds["desaturation_rule_percent"] == 3).sum())
+    return f"{ds.sizes['beat']} beats, {ds.sizes['breath']} breaths, {n_fall} desaturations by 3 %"
 
 
 def _header(path: Path) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def make_splits(
     _check_apart(kept, apart)
     shares = {Split.TRAIN: 1.0 - val - test, Split.VAL: val, Split.TEST: test}
     drawn = draw(everyone, seed=seed, shares=shares, external=apart, kept=kept)
-    splits = Splits(MappingProxyType(drawn | kept), _header(seed, val, test, apart, extended=extend is not None))
+    splits = Splits(MappingProxyType(drawn | kept), _header(seed, val, test, apart, extend))
     check_splits(splits, everyone)
     return splits
 
@@ -121,7 +121,7 @@ def _check_apart(kept: Mapping[str, Split], external: tuple[str, ...]) -> None:
         )
 
 
-def _header(seed: int, val: float, test: float, external: tuple[str, ...], *, extended: bool) -> dict[str, str]:
+def _header(seed: int, val: float, test: float, external: tuple[str, ...], extend: Splits | None) -> dict[str, str]:
     from importlib.metadata import version
 
     return {
@@ -129,7 +129,7 @@ def _header(seed: int, val: float, test: float, external: tuple[str, ...], *, ex
         "val": f"{val:g}",
         "test": f"{test:g}",
         "external": " ".join(external) or "none",
-        "extended": "yes" if extended else "no",
+        "extends": "nothing" if extend is None else f"splits with seed {extend.header.get('seed', 'unknown')}",
         "rule": RULE,
         "made by": f"sleep2vec {version('sleep2vec')}",
     }

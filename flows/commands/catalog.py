@@ -58,9 +58,9 @@ def build(out: Path, split_file: Path | None, as_json: bool) -> int:
 @click.option("--columns", default=_SHOWN, show_default=True, help="Columns to show; 'all' for all of them.")
 @_JSON
 def query(out: Path, expr: str, columns: str, as_json: bool) -> None:
-    """List the recordings of OUT for which EXPR is true, e.g. "age_years > 60 and n_rem > 100".
+    """List the recordings of OUT for which EXPR is true.
 
-    EXPR is what follows WHERE in SQL; docs/catalog.md lists the columns.
+    EXPR is what follows WHERE in SQL, "age_years > 60 and n_rem > 100" for example; docs/catalog.md lists the columns.
     """
     from pipeline.catalog.query import choose, pick
     from pipeline.catalog.table import open_table

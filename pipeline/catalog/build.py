@@ -104,9 +104,11 @@ def collect(out: Path, *, splits: Splits | None = None) -> Catalog:
 
 def people(recordings: pl.DataFrame) -> list[Person]:
     """Return who is in the catalog, once a night, as the splits' rule wants to know them."""
-    columns = ("subject", "family", "site", "age_years", "sex")
-    bare = recordings.with_columns(pl.col("family").str.split_exact("/", 1).struct[1])
-    return [Person(*row) for row in bare.select(columns).iter_rows()]
+    rows = recordings.select("subject", "family", "site", "age_years", "sex").iter_rows()
+    return [
+        Person(subject, family and family.partition("/")[2], site, age_years, sex)
+        for subject, family, site, age_years, sex in rows
+    ]
 
 
 def _stores(out: Path) -> Iterator[_Store]:

@@ -217,6 +217,5 @@ def _digest() -> str:
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:16]
 
 
-VERSION = (
-    f"1-{_digest()}"  # rows of another version are read again; raise the number when a value's meaning changes
-)
+# Rows of another version are read again; raise the number when a value's meaning changes.
+VERSION = f"1-{_digest()}"

@@ -135,6 +135,8 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-S027": FindingKind(_W, "beats come from another ECG than the primary one", "None, if the other lead is acceptable."),
     "PSG-S028": FindingKind(_I, "no sensor of respiration", "None: the night has no respiration and no breaths."),
     "PSG-S029": FindingKind(_W, "no sensor of respiration breathes", "Check the sensors; the night has no respiration and no breaths."),
+    "PSG-S030": FindingKind(_I, "irregular rhythm of the heart", "None: it is data, as in atrial fibrillation; intervals stay, none counts as between normal beats."),
+    "PSG-S031": FindingKind(_W, "few inter-beat intervals that can be trusted", "Check the ECG; leave the night out where intervals matter."),
     "PSG-A001": FindingKind(_W, "no annotation file", "Stages are unscored for this night."),
     "PSG-A002": FindingKind(_W, "stages and signals differ in length", "Check the night; the excess is dropped or unscored."),
     "PSG-A003": FindingKind(_I, "partial epoch dropped", "None."),

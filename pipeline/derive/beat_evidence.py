@@ -7,13 +7,14 @@ against what is usual for the person: T waves and the noise of an amplifier are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.derive.beat_bands import Bands
 
-__all__ = ["Between", "look_between"]
+__all__ = ["Between", "at_rest", "look_between"]
 
 Levels = NDArray[np.float32]
 _QRS_S = 0.12  # on either side of a beat: its own strength, a wide one's too
@@ -40,8 +41,19 @@ class Between:
     quiet: Levels
 
 
+def at_rest(ecg: NDArray[Any], rate_hz: float, bands: Bands) -> NDArray[np.bool_]:
+    """Return at which working samples the ECG stays on one value, for a tenth of a second or longer."""
+    n_block = max(2, round(_QUIET_S * rate_hz))
+    blocks = ecg[: ecg.size // n_block * n_block].reshape(-1, n_block)
+    rests = np.append((blocks[:, 0] == blocks[:, 1]) & (blocks[:, 0] == blocks[:, -1]), False)  # few are left
+    at = np.flatnonzero(rests)
+    rests[at] = (blocks[at] == blocks[at, :1]).all(axis=1)
+    block = (np.arange(bands.strength.size) * (rate_hz / bands.rate_hz / n_block)).astype(np.intp)
+    return np.asarray(rests[np.minimum(block, rests.size - 1)])
+
+
 def look_between(
-    bands: Bands, time_s: NDArray[np.float64], height: NDArray[np.float32], missing: NDArray[np.bool_]
+    bands: Bands, time_s: NDArray[np.float64], height: NDArray[np.float32], silent: NDArray[np.bool_]
 ) -> Between:
     """Describe the ECG between beats.
 
@@ -53,8 +65,8 @@ def look_between(
         When each beat's strength is greatest, increasing.
     height : ndarray, shape (n_beat,), float32
         Strength of each beat over the height of beats around.
-    missing : ndarray, shape (n_sample,), bool
-        Where the ECG is not there, at the working rate; nothing is as quiet.
+    silent : ndarray, shape (n_sample,), bool
+        Where the ECG is not there or rests, at the working rate; nothing is as quiet. The strength tells it late.
     """
     n = time_s.size
     if n < 2:
@@ -68,7 +80,7 @@ def look_between(
     first = np.minimum(at[:-1] + margin, strength.size - n_quiet - 2)
     stop = np.clip(at[1:] - margin, first + 1, strength.size - n_quiet - 1)
     edges = np.column_stack([first, stop]).ravel()
-    total = np.concatenate([[0.0], np.cumsum(np.where(missing, 0, strength), dtype=np.float64)])
+    total = np.concatenate([[0.0], np.cumsum(np.where(silent, 0, strength), dtype=np.float64)])
     moving = (total[n_quiet:] - total[:-n_quiet]) / n_quiet
     last = np.maximum(stop - n_quiet, first + 1)
     quiet = np.minimum.reduceat(moving, np.column_stack([first, last]).ravel())[::2]

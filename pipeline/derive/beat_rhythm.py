@@ -19,7 +19,7 @@ _IRREGULAR = 0.08  # of the interval: sinus rhythm with much breathing in it has
 
 def usual(x: NDArray[np.floating], n: int = _AROUND) -> NDArray[np.floating]:
     """Return the running median over ``n`` values."""
-    return np.asarray(scipy.ndimage.median_filter(x, min(n, x.size | 1), mode="nearest"))
+    return np.asarray(scipy.ndimage.median_filter(x, min(n, x.size | 1), mode="reflect"))
 
 
 def expected(interval_s: Intervals) -> Intervals:

@@ -7,6 +7,7 @@ their intervals; `Ibi.nn_valid` tells them apart. Nothing is corrected. Decision
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +17,16 @@ from pipeline.derive.beat_rhythm import is_odd
 from pipeline.derive.beat_trust import IBI_LIMITS_S, judge_intervals
 from pipeline.derive.beat_types import type_beats
 from pipeline.derive.rpeaks import Beats
-from schemas.findings import Finding
-from schemas.vocabulary import BeatType
+from pipeline.epoch_runs import runs
+from schemas.findings import Finding, finding
+from schemas.vocabulary import EPOCH_S, BeatType
 
 __all__ = ["IBI_LIMITS_S", "RATE_HZ", "Ibi", "derive_ibi"]
 
-Times = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 RATE_HZ = 4  # of the slow channels
+_N_PER_EPOCH = RATE_HZ * EPOCH_S
+_ENOUGH = 0.5  # of the night
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Ibi:
     findings: tuple[Finding, ...]
 
 
-def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> Ibi:
+def derive_ibi(beats: Beats, *, n_sample: int) -> Ibi:
     """Derive inter-beat intervals from the beats of a night.
 
     Parameters
@@ -59,8 +62,10 @@ def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> 
         ``time_s`` in seconds from the grid's origin; may lie before it or beyond the end.
     n_sample : int
         Length of the grid, at 4 Hz.
-    pulse_s : ndarray, shape (n_pulse,), float64, seconds, optional
-        Arrival of pulses at the finger, from the grid's origin: a second opinion on doubtful beats.
+
+    Notes
+    -----
+    About 30 ms for 8 h.
 
     Source
     ------
@@ -74,9 +79,22 @@ def derive_ibi(beats: Beats, *, n_sample: int, pulse_s: Times | None = None) -> 
         between_normal &= ~is_odd(trust.interval_s, between_normal)
     held = np.searchsorted(beats.time_s, np.arange(n_sample) / RATE_HZ, side="right") - 1
     inside = (held >= 0) & (held < trust.interval_s.size)
-    value = np.full(n_sample, np.nan, np.float32)
-    nn_valid = np.zeros(n_sample, np.bool_)
     held = held[inside]
+    value = np.full(n_sample, np.nan, np.float32)
     value[inside] = np.where(trust.interval[held], trust.interval_s[held], np.nan)
-    nn_valid[inside] = between_normal[held]
-    return Ibi(value, nn_valid, kind, trust.beat, ())
+    nn_valid, is_irregular = np.zeros((2, n_sample), np.bool_)
+    nn_valid[inside], is_irregular[inside] = between_normal[held], (trust.irregular & trust.interval)[held]
+    return Ibi(value, nn_valid, kind, trust.beat, tuple(_remarks(value, is_irregular)))
+
+
+def _remarks(value: NDArray[np.float32], is_irregular: Mask) -> Iterator[Finding]:
+    """Say where the rhythm is irregular, and how little can be trusted."""
+    known = np.isfinite(value)
+    if is_irregular.any():
+        whole = is_irregular[: value.size // _N_PER_EPOCH * _N_PER_EPOCH].reshape(-1, _N_PER_EPOCH)
+        share = is_irregular.sum() / known.sum()
+        yield finding(
+            "PSG-S030", f"in {share:.1%} of the intervals", channel="ibi", epochs=runs(np.any(whole, axis=1))
+        )
+    if known.any() and known.mean() < _ENOUGH:
+        yield finding("PSG-S031", f"in {known.mean():.1%} of the night", channel="ibi")

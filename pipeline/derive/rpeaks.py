@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.derive.beat_bands import Bands, split_bands
 from pipeline.derive.beat_candidates import Candidates, find_candidates
-from pipeline.derive.beat_evidence import Between, look_between
+from pipeline.derive.beat_evidence import Between, at_rest, look_between
 from pipeline.derive.beat_fiducial import Fiducials, place_fiducials
 from pipeline.derive.beat_path import REFRACTORY_S, best_path
 from pipeline.derive.beat_shape import likeness
@@ -96,6 +96,7 @@ def detect_beats(ecg: NDArray[Any], rate_hz: float | Fraction) -> Beats:
         nothing = np.zeros(0, np.float32)
         return Beats(np.zeros(0), nothing, nothing, 1, nothing, Between(nothing, nothing, nothing))
     kept, fiducials = found.kept, found.fiducials
+    silent = ~found.present | at_rest(ecg, float(rate_hz), found.bands)
     strongest_s, height = found.candidates.time_s[kept], found.candidates.height[kept]
     return Beats(
         time_s=fiducials.time_s[kept],
@@ -103,7 +104,7 @@ def detect_beats(ecg: NDArray[Any], rate_hz: float | Fraction) -> Beats:
         noise=found.candidates.noise[kept],
         sign=fiducials.sign,
         likeness=likeness(fiducials)[kept],
-        between=look_between(found.bands, strongest_s, height, ~found.present),
+        between=look_between(found.bands, strongest_s, height, silent),
     )
 
 

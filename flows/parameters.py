@@ -16,7 +16,9 @@ __all__ = ["ANY_PLACE", "PLACE", "PLACE_THAT_EXISTS"]
 class _Place(click.Path):
     """A local folder, or an ``s3://`` URL; whether something is there, a URL is asked when it is used."""
 
-    name = "folder or URL"
+    def __init__(self, *, exists: bool = False, file_okay: bool = False) -> None:
+        super().__init__(path_type=Path, exists=exists, file_okay=file_okay)
+        self.name = "place"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str) or "://" not in value:
@@ -27,6 +29,6 @@ class _Place(click.Path):
             return self.fail(str(error), param, ctx)
 
 
-ANY_PLACE = _Place(path_type=Path, exists=True)
-PLACE = _Place(path_type=Path, file_okay=False)
-PLACE_THAT_EXISTS = _Place(path_type=Path, exists=True, file_okay=False)
+ANY_PLACE = _Place(exists=True, file_okay=True)
+PLACE = _Place()
+PLACE_THAT_EXISTS = _Place(exists=True)

@@ -75,8 +75,8 @@ _WORK_OPTIONS = (
 
 @click.command("convert")
 @click.argument("manifest")
-@click.option("--root", type=PLACE_THAT_EXISTS, required=True, help="The download.")
-@click.option("--out", type=PLACE, required=True, help="Folder of the stores.")
+@click.option("--root", type=PLACE_THAT_EXISTS, required=True, help="The download: folder or s3:// URL.")
+@click.option("--out", type=PLACE, required=True, help="Where the stores go: folder or s3:// URL.")
 @click.option("--only", metavar="GLOB", help="Only recordings whose key matches, e.g. '*-0001'.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and why; write nothing.")
 @click.option("--fresh", is_flag=True, help="Convert again what is there already.")

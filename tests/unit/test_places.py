@@ -1,0 +1,176 @@
+"""Places: local paths and URLs behind one interface, and errors that are ours."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from pipeline.places import (
+    copy_in,
+    copy_out,
+    create,
+    entries,
+    files_below,
+    is_remote,
+    local_copy,
+    place,
+    read_all,
+    remove_files,
+    storage_errors,
+)
+from pipeline.write.ledger import LedgerWriter, Row, read_ledger
+from pipeline.write.publish import publish, published, withdraw
+from schemas.errors import StorageError
+from schemas.vocabulary import Outcome
+from tests.object_store import BUCKET, served
+from tests.storage_campaign import client_of
+
+_NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """An S3 server."""
+    with served() as endpoint, client_of(endpoint):
+        yield endpoint
+
+
+@pytest.fixture
+def folder(server: str) -> Path:
+    """A prefix of its own in the server's bucket."""
+    return place(f"s3://{BUCKET}/test-{next(_NUMBERS)}")
+
+
+def _write(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_bytes(name.encode())
+
+
+def test_a_path_is_a_path_and_a_url_a_url(tmp_path: Path) -> None:
+    """Text without a scheme is local; path objects pass."""
+    url = place("s3://bucket/a/b.zarr/")
+    assert (place("a/b"), place(tmp_path), place(url)) == (Path("a/b"), tmp_path, url)
+    assert (is_remote(Path("a")), is_remote(url), str(url), url.name) == (
+        False,
+        True,
+        "s3://bucket/a/b.zarr",
+        "b.zarr",
+    )
+
+
+@pytest.mark.parametrize("text", ["ftp://host/a", "s3://me:secret@bucket/a", "s3://", "s3:///a", "file:///a"])
+def test_other_urls_are_refused_and_not_repeated(text: str) -> None:
+    """A password in a URL is not told to any log."""
+    with pytest.raises(StorageError, match="not the URL of a place") as caught:
+        place(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_listing_says_what_is_a_folder(folder: Path, tmp_path: Path) -> None:
+    """Direct entries, sorted; an object store and a disk agree."""
+    for top in (folder, tmp_path):
+        (tmp_path / "b").mkdir(exist_ok=True)
+        _write(top, "c", "b/x", "a.txt")
+        assert entries(top) == [("a.txt", False), ("b", True), ("c", False)]
+        assert {"a.txt", "b/x", "c"} == set(files_below(top))
+        assert files_below(top)["b/x"].size == 3
+    assert (entries(folder / "none"), files_below(folder / "none")) == ([], {})
+
+
+def test_files_go_out_and_come_in_as_they_are(folder: Path, tmp_path: Path) -> None:
+    """Names may hold what a pattern would; contents are equal, order is kept."""
+    names = ["a[1].edf", "b*.edf", "deep/er/c d.edf"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(os.urandom(1000))
+    copy_out({name: tmp_path / name for name in names}, folder)
+    assert set(files_below(folder)) == set(names)
+    copy_in([folder / name for name in names], [tmp_path / "in" / name for name in names])
+    for name in names:
+        assert (tmp_path / "in" / name).read_bytes() == (tmp_path / name).read_bytes()
+    with local_copy(folder) as copy:
+        assert {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()} == set(names)
+    assert not copy.exists()
+
+
+def test_many_are_read_at_once_in_order(folder: Path) -> None:
+    """One, several and none."""
+    _write(folder, "b", "a")
+    assert read_all([folder / "b", folder / "a"]) == [b"b", b"a"]
+    assert (read_all([folder / "b"]), read_all([])) == ([b"b"], [])
+    remove_files(folder, ["b"])
+    assert set(files_below(folder)) == {"a"}
+    with pytest.raises(FileNotFoundError):
+        read_all([folder / "a", folder / "b"])
+
+
+def test_a_file_is_created_by_one_only(folder: Path, tmp_path: Path) -> None:
+    """The second is refused; who repeats its own try, because no answer came, is not."""
+    for top in (folder, tmp_path):
+        assert [create(top / "n", content) for content in (b"1", b"2", b"1")] == [True, False, True]
+        assert (top / "n").read_bytes() == b"1"
+
+
+def test_a_store_without_root_document_is_none(folder: Path, tmp_path: Path) -> None:
+    """Published whole, replaced whole, taken away root first; a half of one is not there."""
+    final = folder / "stub" / "n.zarr"
+    for files in (("zarr.json", "a/zarr.json", "b/c/0"), ("zarr.json", "a/zarr.json")):
+        temporary = tmp_path / "n.zarr.part-1"
+        for name in files:
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_text(name)
+        publish(temporary, final)
+        assert (set(files), [final]) == (set(files_below(final)), published(folder))
+        assert not temporary.exists()
+    remove_files(final, ["zarr.json"])
+    assert (published(folder), len(files_below(final))) == ([], 1)
+    withdraw(final)
+    assert files_below(final) == {}
+
+
+def test_a_ledger_of_objects_is_put_together_as_it_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are there at once, the newest counts, and few objects are left, also of runs that were killed."""
+    monkeypatch.setattr("pipeline.write.segments._N_LOOSE", 4)
+    rows = [Row("stub", f"n{i % 6}", Outcome.FAILED, "now", reason=f"r{i}") for i in range(11)]
+    killed = LedgerWriter(folder)
+    for row in rows:
+        killed.append(row)
+        assert read_ledger(folder).rows["stub", row.key] == row
+    assert len(read_ledger(folder).state) == 2 + 3  # bundles of four, and three more
+    for n_segment, reason in ((2, "second"), (3, "third")):
+        with LedgerWriter(folder) as ledger:
+            ledger.append(rows[0]._replace(reason=reason))
+            ledger.append(rows[1]._replace(reason=reason))
+        ledger_now = read_ledger(folder)
+        assert (ledger_now.rows["stub", "n0"].reason, len(ledger_now.rows)) == (reason, 6)
+        assert len(ledger_now.state) == n_segment
+
+
+def test_what_a_store_says_becomes_our_error(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No bucket, nobody there, nobody known: each names what to look at, and no key."""
+    with pytest.raises(StorageError, match="no such bucket"), storage_errors("it failed"):
+        entries(place("s3://nobucket/a"))
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with (
+        client_of(f"http://127.0.0.1:{port}"),
+        pytest.raises(StorageError, match=r"no connection .*AWS_") as caught,
+        storage_errors("it failed", where="n.zarr"),
+    ):
+        (place(f"s3://{BUCKET}/a") / "b").read_bytes()
+    assert str(port) not in str(caught.value)
+    with client_of(server):
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        with pytest.raises(StorageError, match="no credentials in the environment"), storage_errors("it failed"):
+            (place(f"s3://{BUCKET}/a") / "b").read_bytes()
+
+
+def test_what_is_not_storage_passes() -> None:
+    """A fault of the program is not hidden as one of the disk."""
+    with pytest.raises(ZeroDivisionError), storage_errors("it failed"):
+        raise ZeroDivisionError

@@ -65,9 +65,8 @@ def detectors() -> dict[str, Callable[[Record], np.ndarray]]:
     return known
 
 
-def benchmark(folder: Path, runs: int) -> dict[str, object]:
+def benchmark(records: Sequence[Record], runs: int) -> dict[str, object]:
     """Return scores by detector, record and tolerance, and CPU seconds over all records."""
-    records = [read_record(folder, name) for name in record_names(folder)]
     known = detectors()
     cpu_s: dict[str, list[float]] = {name: [] for name in known}
     scores: dict[str, dict[str, dict[str, Score]]] = {name: {} for name in known}
@@ -81,15 +80,19 @@ def benchmark(folder: Path, runs: int) -> dict[str, object]:
                 for record, beat_s in zip(records, found, strict=True)
             }
     least = {name: min(seconds[1:]) for name, seconds in cpu_s.items()}
+    totals = {
+        name: {
+            f"within_{1000 * t:.0f}_ms": total(by[f"{t:g}"] for by in scores[name].values()) for t in TOLERANCES_S
+        }
+        for name in known
+    }
     return {
-        "machine": machine(("numpy", "scipy", "sleepecg")),
+        "machine": machine(("numpy", "scipy", *(name for name in known if name != "ours"))),
         "records": {
             name: {r: {t: asdict(s) for t, s in by.items()} for r, by in scores[name].items()} for name in known
         },
-        "f1": {
-            name: {f"{t:g}": total(by[f"{t:g}"] for by in scores[name].values()).f1 for t in TOLERANCES_S}
-            for name in known
-        },
+        "f1": {name: {within: score.f1 for within, score in by.items()} for name, by in totals.items()},
+        "counts": {name: {within: asdict(score) for within, score in by.items()} for name, by in totals.items()},
         "cpu_s": least,
         "cpu_ratio_to_sleepecg": {name: seconds / least["sleepecg"] for name, seconds in least.items()},
     }
@@ -175,15 +178,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/mitdb"), help="folder with the records")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--figures", action="store_true", help="the totals alone, as JSON")
     parser.add_argument("--margins", action="store_true")
     parser.add_argument("--cross-validate", action="store_true")
     given = parser.parse_args()
     if given.margins or given.cross_validate:
         print(json.dumps(margins(given.data) if given.margins else cross_validate(given.data), indent=1))
         return
-    result = benchmark(given.data, given.runs)
-    if given.json:
-        print(json.dumps(result, indent=1))
+    result = benchmark([read_record(given.data, name) for name in record_names(given.data)], given.runs)
+    if given.json or given.figures:
+        left_out = ("machine", "records") if given.figures else ()
+        print(json.dumps({name: found for name, found in result.items() if name not in left_out}, indent=1))
     else:
         show(result)
 

@@ -20,7 +20,10 @@ from typing import Any
 
 from benchmarks.measure import machine
 
-__all__ = ["EVIDENCE", "FIELDS", "ROOT", "Bar", "Key", "Progress", "code_digest", "look_up", "read", "write"]
+__all__ = [
+    *("EVIDENCE", "FIELDS", "ROOT", "Bar", "Campaign", "Figures", "Key", "Parameters", "Progress"),
+    *("code_digest", "look_up", "read", "write"),
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "docs" / "evidence"
@@ -30,6 +33,7 @@ FIELDS = (
     "bars",
 )
 Figures = dict[str, Any]
+Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,31 @@ class Progress:
             steps[name] = {"took_s": time.monotonic() - begun_s, "found": found}
             _write_json(self._path, self._kept)
         return steps[name]["found"]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One campaign.
+
+    Parameters
+    ----------
+    find : callable
+        Does the work, step by step, and returns the figures.
+    parameters : mapping
+        What it is done with.
+    covers : tuple of str
+        Patterns of the files on which the figures depend.
+    bars : tuple of Bar
+        What the figures must be.
+    small : str
+        The test of the plain run that does the same with less.
+    """
+
+    find: Callable[[Progress, Parameters], Figures]
+    parameters: Parameters
+    covers: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    small: str
 
 
 def look_up(figures: Mapping[str, Any], dotted: str) -> Any:

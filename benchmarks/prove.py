@@ -15,48 +15,28 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks import campaign, evidence, quotes
 from benchmarks.convert import MOST_CPU, MOST_MEMORY
-from benchmarks.evidence import Bar, Figures, Key, Progress
+from benchmarks.evidence import Bar, Campaign, Figures, Key, Parameters, Progress
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
 
 UNFINISHED = evidence.ROOT / "out" / "prove"
-Parameters = Mapping[str, Any]
 
 _READING = ("schemas/*.py", "pipeline/read/*.py")
+_BEATS = (
+    "pipeline/derive/beat_*.py",
+    "pipeline/derive/*detectors.py",
+    "pipeline/derive/rpeaks.py",
+    "benchmarks/mitdb.py",
+)
 _CONVERTING = ("schemas/*.py", "pipeline/**/*.py", "pipeline/**/*.yaml", "data_manifests/*.yaml")
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """One campaign.
-
-    Parameters
-    ----------
-    find : callable
-        Does the work, step by step, and returns the figures.
-    parameters : mapping
-        What it is done with.
-    covers : tuple of str
-        Patterns of the files on which the figures depend.
-    bars : tuple of Bar
-        What the figures must be.
-    small : str
-        The test of the plain run that does the same with less.
-    """
-
-    find: Callable[[Progress, Parameters], Figures]
-    parameters: Parameters
-    covers: tuple[str, ...]
-    bars: tuple[Bar, ...]
-    small: str
 
 
 def mutants(progress: Progress, parameters: Parameters) -> Figures:
@@ -142,6 +122,22 @@ def derived_cost(progress: Progress, parameters: Parameters) -> Figures:
     options = ("--hours", parameters["hours"], "--runs", parameters["runs"])
     with _one_thread():
         found: Figures = progress.once("all runs", lambda: _child("derived", *options))
+    return found
+
+
+def beats(progress: Progress, parameters: Parameters) -> Figures:
+    """Beats of annotated records, of three detectors in the same run, with one thread."""
+    options = ("--data", parameters["data"], "--runs", parameters["runs"], "--figures")
+    with _one_thread():
+        found: Figures = progress.once("all detectors", lambda: _child("beats", *options))
+    return found
+
+
+def intervals(progress: Progress, parameters: Parameters) -> Figures:
+    """Inter-beat intervals in every condition of nights, and of annotated records."""
+    options = ("--data", parameters["data"], "--hours", parameters["hours"], "--seeds", *parameters["seeds"])
+    with _one_thread():
+        found: Figures = progress.once("all conditions", lambda: _child("ibi", "--json", *options))
     return found
 
 
@@ -290,6 +286,26 @@ CAMPAIGNS = {  # those that measure time come last
         (*_READING, "benchmarks/decode.py", "benchmarks/edf_bytes.py"),
         (Bar("over_fromfile.ours_all_signals_digital", most=2),),
         "tests/unit/test_prove.py::test_decoding",
+    ),
+    "ibi": Campaign(
+        intervals,
+        {"data": "../shared/data/mitdb", "hours": 1.0, "seeds": [31, 32, 33, 34, 35]},
+        (*_BEATS, "pipeline/derive/ibi.py", "pipeline/synth/*.py", "benchmarks/ibi*.py"),
+        (
+            *(Bar("worst.off_percent", most=0.5), Bar("worst.clean_median_ms", most=2)),
+            *(Bar("worst.clean_p95_ms", most=8), Bar("worst.clean_rmssd_error_ms", most=2)),
+        ),
+        "tests/unit/derive/test_ibi.py::test_nothing_wrong_is_called_valid",
+    ),
+    "beats": Campaign(
+        beats,
+        {"data": "../shared/data/mitdb", "runs": 7},
+        (*_BEATS, "benchmarks/beats.py"),
+        (
+            *(Bar("f1.ours.within_150_ms", least=0.993), Bar("f1.ours.within_50_ms", least=0.97)),
+            Bar("cpu_ratio_to_sleepecg.ours", most=2),
+        ),
+        "tests/unit/test_benchmarks.py::test_detectors_are_compared",
     ),
     "derived-cost": Campaign(
         derived_cost,

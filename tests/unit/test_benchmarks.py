@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from benchmarks import convert, measure
+from benchmarks import beats, convert, measure
+from benchmarks.ibi_conditions import make_case
+from benchmarks.mitdb import Record
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +84,16 @@ def test_run_reports_failure() -> None:
 def test_spread_is_median_least_and_most() -> None:
     """Known values."""
     assert f"{measure.Spread.of([3.0, 1.0, 2.0, 9.0]):.1f}" == "2.5 (1.0 to 9.0)"
+
+
+def test_detectors_are_compared() -> None:
+    """Every detector is scored on the same records; ours misses nothing of a clean one."""
+    case = make_case("clean", 256, seed=3, hours=0.05)
+    lead = np.rint(1000 * case.ecg).astype(np.int16)[None, :]
+    record = Record("1", 256.0, lead, case.beats.time_s, np.full(case.beats.time_s.size, "N"))
+    found = beats.benchmark([record], runs=1)
+    assert isinstance(found["f1"], dict)
+    assert set(found["f1"]) == {"ours", "sleepecg", "neurokit2"}
+    assert found["f1"]["ours"] == {"within_150_ms": 1.0, "within_50_ms": 1.0}
+    assert isinstance(found["cpu_ratio_to_sleepecg"], dict)
+    assert found["cpu_ratio_to_sleepecg"]["sleepecg"] == 1.0

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import sleepecg
 
-from pipeline.derive.other_detectors import detect_with
+from benchmarks.beats import match
+from benchmarks.ibi_conditions import make_case
+from pipeline.derive.other_detectors import OTHER_DETECTORS, detect_with
 from schemas.errors import SignalError
 
 
@@ -17,6 +19,16 @@ def test_sleepecg_gives_its_beats_in_seconds() -> None:
     ecg, rate_hz = sleepecg.get_toy_ecg()
     expected = sleepecg.detect_heartbeats(ecg, rate_hz) / rate_hz
     np.testing.assert_array_equal(detect_with("sleepecg", ecg, rate_hz), expected)
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_DETECTORS))
+def test_each_finds_the_beats_of_a_clean_lead(name: str) -> None:
+    """Within 50 ms all but the first and last few, and no others."""
+    case = make_case("clean", 128, seed=3, hours=0.05)
+    found_s = detect_with(name, case.ecg, 128)
+    score = match(case.beats.time_s, found_s, 0.05)
+    assert score.false <= 1
+    assert score.missed <= 3
 
 
 def test_missing_samples_are_filled_for_them() -> None:

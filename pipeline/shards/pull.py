@@ -20,7 +20,7 @@ from pipeline.shards.build import SPLITS, write_set
 from pipeline.shards.documents import arrays_of, checked_set, read_group, small_array
 from pipeline.shards.part import PartFile, first_rows, index_part, splits_part
 from pipeline.shards.sources import Source, source_of
-from pipeline.shards.transfer import Piece, Tally, retried, transfer
+from pipeline.shards.transfer import Counted, Piece, Tally, retried, transfer
 from pipeline.shards.workplace import set_at, workplace
 from pipeline.shards.write import FileFacts, file_facts, summed
 from pipeline.write.documents import encoded, root_document
@@ -111,7 +111,8 @@ def pull_set(
     StorageError
         When the transfer or the disk fails; run the same command again to go on.
     """
-    source, tally = source_of(url), Tally()
+    tally = Tally()
+    source = Counted(source_of(url), tally)
     said = checked_set(_document(source, SET, tally, _is_set), SET)
     forced = _check_terms(said, source, force)
     note = {"of": said["self_digest"], "forced": forced, "wanted": json.loads(json.dumps(asdict(wanted)))}
@@ -141,7 +142,6 @@ def _is_set(content: bytes) -> bool:
 def _document(source: Source, name: str, tally: Tally, is_good: Callable[[bytes], bool]) -> bytes:
     def once() -> bytes:
         content = source.read(name)
-        tally.add(fetched=len(content))
         if not is_good(content):
             raise StoreCorrupt("a file arrives with a wrong checksum every time", where=name)
         return content

@@ -51,6 +51,8 @@ class Nights:
         Columns are the modalities that were opened.
     usable, night_factor, center, scale : ndarray, shape (n_recording, n_modality), float64
         As in docs/shard-spec.md; NaN where the recording does not have the modality.
+    column : ndarray, shape (n_modality,), int64
+        Where ``usable_fraction`` has the modalities that were opened.
     """
 
     recording: list[str]
@@ -62,6 +64,7 @@ class Nights:
     night_factor: NDArray[np.float64]
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
+    column: NDArray[np.int64]
 
     def names(self, start: int, stop: int) -> str:
         """Return the recordings that lie in a half-open range of epochs, the first few by name."""
@@ -176,19 +179,16 @@ class ShardSet:
         document = self._documents.get(name)
         if document is None or document["dimension_names"][0] != "epoch":
             raise ChannelError("the split has no such array", saw=name, expected=", ".join(sorted(self._documents)))
-        if isinstance(self._place, str):
-            from pipeline.shards.through_zarr import ZarrArray
-
-            return ZarrArray(self._place, self.split, name, Grid.of(document), self.nights.names)
-        folder = self._place / group_name(self.split) / name
         grid = Grid.of(document)
-        if grid.codec is Codec.NONE:
-            return DirectArray(folder, document, self.nights.names)
+        if isinstance(self._place, Path):
+            folder = self._place / group_name(self.split) / name
+            if grid.codec is Codec.NONE:
+                return DirectArray(folder, document, self.nights.names)
+            for number in range(grid.n_file):
+                read_index(folder, grid, number, self.nights.names)
         from pipeline.shards.through_zarr import ZarrArray
 
-        for number in range(grid.n_file):
-            read_index(folder, grid, number, self.nights.names)
-        return ZarrArray(str(self._place), self.split, name, grid, self.nights.names)
+        return ZarrArray(source_of(self._place), self.split, name, grid, self.nights.names)
 
 
 def open_shards(
@@ -248,4 +248,5 @@ def _nights(source: Source, split: str, documents: dict[str, Any], wanted: tuple
         night_factor=get("night_factor")[:, take],
         center=get("center")[:, take],
         scale=get("scale")[:, take],
+        column=np.array(take, np.int64),
     )

@@ -7,6 +7,7 @@ may try again; a file that is not there is `StoreIncomplete`.
 from __future__ import annotations
 
 import http.client
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -28,7 +29,7 @@ class Source(Protocol):
     is_open: bool  # whether anybody may read here: terms may forbid that
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
-        """Return the bytes ``[start, stop)`` of a file, to its end without ``stop``."""
+        """Return the bytes ``[start, stop)`` of a file, to the end without; a negative start is from there."""
 
 
 def source_of(text: str | Path) -> Source:
@@ -54,7 +55,7 @@ class Folder:
                 storage_errors("a file of the set cannot be read", where=name),
                 (self._path / name).open("rb") as f,
             ):
-                f.seek(start)
+                f.seek(start, os.SEEK_END if start < 0 else os.SEEK_SET)
                 return f.read(-1 if stop is None else stop - start)
         except StorageError as error:
             if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
@@ -81,7 +82,9 @@ class HttpServer:
         """Return bytes of a file, asked for as a range; fewer than asked for is an error."""
         headers = dict(self._headers)
         if start or stop is not None:
-            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+            headers["Range"] = (
+                f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
+            )
         request = urllib.request.Request(f"{self._url}/{quote(name)}", headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.abc.store import ByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
 from pipeline.shards.direct import Who
 from pipeline.shards.layout import Grid
+from pipeline.shards.sources import Source
 from schemas.errors import PsgError, StoreCorrupt, StoreIncomplete
 from schemas.shard import group_name
 
@@ -23,9 +24,9 @@ __all__ = ["ZarrArray"]
 class ZarrArray:
     """One array behind zarr-python; ``pieces`` has one piece."""
 
-    def __init__(self, place: str, split: str, name: str, grid: Grid, who: Who) -> None:
+    def __init__(self, source: Source, split: str, name: str, grid: Grid, who: Who) -> None:
         self.grid = grid
-        self._place, self._name, self._who = place, f"{group_name(split)}/{name}", who
+        self._source, self._name, self._who = source, f"{group_name(split)}/{name}", who
         self._array: Any = None
 
     def pieces(self, start: int, n_epoch: int) -> Iterator[NDArray[Any]]:
@@ -39,11 +40,12 @@ class ZarrArray:
             When a chunk is not what was written.
         """
         if self._array is None:
-            self._array = zarr.open_array(_Whole(_store(self._place)), path=self._name, mode="r", zarr_format=3)
+            self._array = zarr.open_array(_SourceStore(self._source), path=self._name, mode="r", zarr_format=3)
         try:
             yield np.asarray(self._array[start : start + n_epoch])
         except PsgError as error:
-            raise error.at(self._name) from None
+            error.saw = error.saw or f"recordings {self._who(start, start + n_epoch)}"
+            raise
         except (ValueError, RuntimeError) as error:  # what codecs raise: checksums, Blosc
             raise StoreCorrupt(
                 "a chunk is not what was written",
@@ -56,18 +58,70 @@ class ZarrArray:
         return {**self.__dict__, "_array": None}
 
 
-class _Whole(WrapperStore[Any]):
-    """A store in which a lost chunk is an error: Zarr would fill it with missing samples, silently."""
+class _SourceStore(Store):
+    """A source as Zarr sees it. A lost chunk is an error: Zarr would fill it with missing samples, silently."""
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = False
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(read_only=True)
+        self._source = source
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _SourceStore) and other._source is self._source
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Return what lies under a key."""
-        found = await super().get(key, prototype, byte_range)
-        if found is None and "/c/" in key:
-            raise StoreIncomplete("a file of the set is missing", where=key)
-        return found
+        """Return what lies under a key; None for a document that is not there."""
+        try:
+            content = await asyncio.to_thread(self._source.read, key, *_range(byte_range))
+        except StoreIncomplete:
+            if "/c/" in key:
+                raise
+            return None
+        return prototype.buffer.from_bytes(content)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return several ranges."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Return whether something lies under a key."""
+        try:
+            await asyncio.to_thread(self._source.read, key, 0, 1)
+        except StoreIncomplete:
+            return False
+        return True
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Refuse to write."""
+        self._check_writable()
+
+    async def delete(self, key: str) -> None:
+        """Refuse to delete."""
+        self._check_writable()
+
+    def list(self) -> AsyncIterator[str]:
+        """Servers do not list."""
+        raise NotImplementedError
+
+    def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Servers do not list."""
+        raise NotImplementedError
+
+    def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Servers do not list."""
+        raise NotImplementedError
 
 
-def _store(place: str) -> Any:
-    return FsspecStore.from_url(place, read_only=True) if "://" in place else LocalStore(place, read_only=True)
+def _range(asked: ByteRequest | None) -> tuple[int, int | None]:
+    if isinstance(asked, RangeByteRequest):
+        return asked.start, asked.end
+    if isinstance(asked, OffsetByteRequest):
+        return asked.offset, None
+    return (-asked.suffix, None) if isinstance(asked, SuffixByteRequest) else (0, None)

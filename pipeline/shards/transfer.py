@@ -18,7 +18,7 @@ from typing import TypeVar
 from pipeline.shards.sources import Source
 from schemas.errors import StorageError, StoreCorrupt
 
-__all__ = ["Piece", "Tally", "fetch", "retried", "transfer"]
+__all__ = ["Counted", "Piece", "Tally", "fetch", "retried", "transfer"]
 
 T = TypeVar("T")
 
@@ -64,6 +64,20 @@ class Tally:
             self.n_again += again
 
 
+class Counted:
+    """A source that counts what it gives."""
+
+    def __init__(self, source: Source, tally: Tally) -> None:
+        self.is_open = source.is_open
+        self._source, self._tally = source, tally
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        """Return bytes of a file."""
+        content = self._source.read(name, start, stop)
+        self._tally.add(fetched=len(content))
+        return content
+
+
 def fetch(source: Source, piece: Piece, tally: Tally) -> bytes:
     """Return a piece, fetched as often as it takes.
 
@@ -77,7 +91,6 @@ def fetch(source: Source, piece: Piece, tally: Tally) -> bytes:
 
     def once() -> bytes:
         content = source.read(piece.name, piece.start, piece.stop)
-        tally.add(fetched=len(content))
         if not piece.is_good(content):
             raise StoreCorrupt(
                 "a file arrives with a wrong checksum every time",

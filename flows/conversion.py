@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +24,9 @@ class Conversion(BaseModel):
     root: str = Field(min_length=1, description="The download.")
     out: str = Field(min_length=1, description="Where the stores are.")
     workers: int = Field(default=1, ge=1, description="Processes.")
+    dask: str | None = Field(
+        default=None, description="Address of a Dask scheduler, or 'local'; else own processes."
+    )
     timeout_s: float | None = Field(default=None, ge=1, description="Seconds that one recording may take.")
     only: str | None = Field(default=None, description="Only recordings whose key matches, e.g. '*-0001'.")
     batch_size: int = Field(default=100, ge=1, description="Recordings between two reports of progress.")
@@ -80,13 +82,16 @@ def convert_in_batches(what: Conversion, on_batch: Callable[[Batch], None]) -> C
     """
     from flows.commands.convert import make_plan
     from pipeline.batch.convert import convert_recording
+    from pipeline.batch.executors import open_executor
     from pipeline.batch.run import run
     from pipeline.manifests import load_manifest
+    from pipeline.places import place
 
     manifest = load_manifest(what.manifest)
-    plan = make_plan(manifest, Path(what.root), Path(what.out), only=what.only)
+    plan = make_plan(manifest, place(what.root), place(what.out), only=what.only)
     batches = _Batches(what.batch_size, on_batch)
-    report = run(plan, convert_recording, workers=what.workers, timeout_s=what.timeout_s, on_progress=batches.add)
+    with open_executor(what.dask, workers=what.workers) as executor:
+        report = run(plan, convert_recording, executor=executor, timeout_s=what.timeout_s, on_progress=batches.add)
     return Converted(manifest.cohort, report, tuple(batches.new))
 
 

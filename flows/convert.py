@@ -20,7 +20,7 @@ from flows.orchestration import (
     task,
     update_progress_artifact,
 )
-from flows.reporting import artifact_key, batch_line, failure_table, summary_table
+from flows.reporting import artifact_key, batch_line, failure_table, report_lines, summary_table
 from pipeline.manifests import load_manifest
 from schemas.errors import StorageError
 
@@ -43,6 +43,8 @@ def convert(conversion: Conversion) -> Converted:
     claim()
     done = convert_recordings(conversion)
     report = done.report
+    for line in report_lines(report):
+        get_run_logger().info(line)
     create_table_artifact(
         summary_table(report), artifact_key("convert", done.cohort), f"Recordings of {done.cohort}."
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.batch.run import RunReport
     from pipeline.write.ledger import Row
 
-__all__ = ["artifact_key", "batch_line", "failure_table", "problem_table", "summary_table"]
+__all__ = ["artifact_key", "batch_line", "failure_table", "problem_table", "report_lines", "summary_table"]
 
 Table = list[dict[str, Any]]
 _N_PROBLEM = 200  # rows that a page still shows well; the command lists all
@@ -29,6 +29,13 @@ def batch_line(batch: Batch) -> str:
     counts = Counter(str(row.outcome) for row in batch.rows)
     told = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
     return f"batch {batch.number}: {told} ({batch.n_done} of {batch.n_total} done)"
+
+
+def report_lines(report: RunReport) -> list[str]:
+    """Return what a run came to, the reasons of failures, and the next command."""
+    failures = [f"failed: {n} x {reason}" for reason, n in report.failures.items()]
+    done = f"{report.n_converted} written by this run, {report.n_unchanged} unchanged"
+    return [done, *failures, f"next: {report.next_command}"]
 
 
 def summary_table(report: RunReport) -> Table:

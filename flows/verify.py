@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import PositiveInt
 
 from flows.flow_runs import claim
 from flows.orchestration import create_table_artifact, flow, get_run_logger, task
 from flows.reporting import problem_table
 from pipeline.audit import AuditReport, audit
+from pipeline.places import place
 from schemas.errors import StoreCorrupt
 
 __all__ = ["verify"]
@@ -49,4 +48,4 @@ def verify(
 @task(name="verify stores")
 def verify_stores(out: str, root: str | None, workers: int, only: list[str] | None) -> AuditReport:
     """Verify them."""
-    return audit(Path(out), Path(root) if root else None, workers=workers, only=only)
+    return audit(place(out), place(root) if root else None, workers=workers, only=only)

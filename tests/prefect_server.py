@@ -133,10 +133,14 @@ class Server:
         )
         return found
 
+    def artifacts(self, key: str) -> list[dict[str, Any]]:
+        """Return the artifacts of a key, the first made first."""
+        found = self.post("/artifacts/filter", artifacts={"key": {"any_": [key]}}, sort="CREATED_DESC")
+        return list(reversed(found))
+
     def tables(self, key: str) -> list[list[dict[str, Any]]]:
         """Return the tables of a key, the first made first."""
-        found = self.post("/artifacts/filter", artifacts={"key": {"any_": [key]}}, sort="CREATED_DESC")
-        return [json.loads(artifact["data"]) for artifact in reversed(found)]
+        return [json.loads(artifact["data"]) for artifact in self.artifacts(key)]
 
 
 @contextmanager

@@ -23,6 +23,7 @@ def conversion_options(command: F) -> F:
         click.option("--root", required=True, help="The download."),
         click.option("--out", required=True, help="Folder of the stores."),
         click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
+        click.option("--dask", metavar="ADDRESS", help="Dask scheduler to work on, or 'local' to start a cluster."),
         click.option("--only", metavar="GLOB", help="Only recordings whose key matches, e.g. '*-0001'."),
         click.option(
             "--timeout", "timeout_s", type=click.FloatRange(1), metavar="S", help="Most seconds a recording."

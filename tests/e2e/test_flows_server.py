@@ -119,7 +119,7 @@ def test_a_disk_that_refuses_is_asked_again(server: Server, tmp_path: Path) -> N
 
 
 def test_runs_of_a_dead_machine_are_swept_and_do_not_block(server: Server, tmp_path: Path) -> None:
-    """All processes are killed at once: the next service reports the run as crashed, which then holds up nothing."""
+    """All processes are killed at once: the next service reports the run as crashed, and it blocks nothing."""
     many_nights(tmp_path / "dl", 30)
     with served(server, tmp_path, "swept") as service:
         wait_for(lambda: server.has_deployment("swept"))

@@ -69,6 +69,7 @@ def test_a_deployment_means_the_same_in_every_folder(told: dict[str, object]) ->
             "root": str(ROOT / "a folder"),
             "out": "s3://bucket/out",
             "workers": 1,
+            "dask": None,
             "timeout_s": None,
             "only": None,
             "batch_size": 100,

@@ -1,0 +1,107 @@
+"""What a person sees of a night in Prefect's pages, through a headless Chromium; and the night of a work pool."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import environment, sleep2vec
+from tests.e2e.flow_campaign import COHORT, many_nights, stores
+from tests.prefect_server import Server, prefect_server
+
+pytestmark = pytest.mark.system
+ROOT = Path(__file__).parents[2]
+CHROMIUM = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--window-size=1500,1100"),
+    "--virtual-time-budget=30000",
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that knows one night: two recordings converted and one failed."""
+    folder = tmp_path_factory.mktemp("pages")
+    many_nights(folder / "dl", 3)
+    broken = next((folder / "dl").rglob("*-0002.edf"))
+    broken.unlink()
+    broken.write_bytes(b"no EDF")
+    with prefect_server(folder / "home") as found:
+        arguments = ("nightly", COHORT, "--root", "dl", "--out", "out")
+        assert sleep2vec(*arguments, cwd=folder, **found.settings).returncode == 3
+        yield found
+
+
+def page(server: Server, path: str, folder: Path, name: str) -> str:
+    """Return the text of a page as it is after its scripts have run, and leave a picture of it in ``folder``."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "install Chromium: apt-get install chromium"
+    command = [program, *CHROMIUM, f"--user-data-dir={folder / 'profile'}"]
+    picture = folder / f"{name}.png"
+    subprocess.run(
+        [*command, f"--screenshot={picture}", server.url + path], capture_output=True, timeout=120, check=True
+    )
+    assert picture.stat().st_size > 20_000
+    dumped = subprocess.run(
+        [*command, "--dump-dom", server.url + path], capture_output=True, text=True, timeout=120, check=True
+    )
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(script|style).*?</\1>", "", dumped.stdout)))
+
+
+def test_page_of_the_run(server: Server, tmp_path: Path) -> None:
+    """The page of a conversion says how it ended, what its batches came to, and what to type next."""
+    (run,) = server.runs("convert")
+    text = page(server, f"/runs/flow-run/{run['id']}", tmp_path, "run")
+    assert f"convert {COHORT}" in text
+    assert "Completed" in text
+    assert "(3 of 3 done)" in text
+    assert "2 written by this run, 0 unchanged" in text
+    assert "failed: 1 x edf_corrupt" in text
+    assert "next: sleep2vec status" in text
+
+
+def test_pages_of_the_artifacts(server: Server, tmp_path: Path) -> None:
+    """Summary, failures with the next command, and progress are there to be opened."""
+    text = page(server, "/artifacts", tmp_path, "artifacts")
+    assert [key for key in ("convert", "failures", "progress") if f"{key}-{COHORT}" not in text] == []
+    for key, shown in (("failures", "edf_corrupt"), ("convert", "written by this run")):
+        artifact = server.artifacts(f"{key}-{COHORT}")[-1]
+        assert shown in page(server, f"/artifacts/artifact/{artifact['id']}", tmp_path, key)
+
+
+def test_a_worker_of_a_pool_does_the_night(server: Server, tmp_path: Path) -> None:
+    """Our command makes pool and deployment, prefect.yaml the same, and a worker makes the stores."""
+    many_nights(tmp_path / "download", 2)
+    deploy = ("deploy", COHORT, "--root", "download", "--out", "stores", "--cron", "0 2 * * *", "--workers", 2)
+    assert sleep2vec(*deploy, cwd=tmp_path, **server.settings).returncode == 0
+    ours = server.get(f"/deployments/name/nightly/{COHORT}")
+    shutil.copy(ROOT / "prefect.yaml", tmp_path)
+    prefect(server, tmp_path, "--no-prompt", "deploy", "--all")
+    theirs = server.get(f"/deployments/name/nightly/{COHORT}")
+    same = ("id", "entrypoint", "work_pool_name", "concurrency_options", "parameter_openapi_schema")
+    assert {name: ours[name] for name in same} == {name: theirs[name] for name in same}
+    run = server.trigger(COHORT)
+    prefect(server, tmp_path, "worker", "start", "--pool", "sleep2vec", "--run-once")
+    assert server.ended(run, 10)["type"] == "COMPLETED"
+    assert len(stores(tmp_path / "stores")) == 2
+
+
+def prefect(server: Server, folder: Path, *arguments: str) -> None:
+    """Run one command of Prefect to its end."""
+    command = [sys.executable, "-m", "prefect", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(**server.settings),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -57,7 +57,7 @@ def _shapes(curve: Curves, middle: NDArray[np.intp], reach: int) -> Curves:
 
 def _on_time(time_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     interval_s = np.diff(time_s, prepend=2 * time_s[0] - time_s[1])
-    weight = np.ones(_MEAN_AROUND)
+    weight = np.ones(min(_MEAN_AROUND, interval_s.size))
     usual_s = np.convolve(interval_s, weight, "same") / np.convolve(np.ones(interval_s.size), weight, "same")
     return np.asarray(interval_s >= _ON_TIME * usual_s)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from flows.parameters import PLACE_THAT_EXISTS
+
 __all__ = ["command"]
 
 _SOME_FAILED = 3  # exit code, as flows.cli has it
 _SHOWN = "recording,subject,age_years,sex,site,hours,sleep_hours,n_rem,modalities"
-_OUT = click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+_OUT = click.argument("out", type=PLACE_THAT_EXISTS)
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
@@ -28,23 +30,21 @@ def command() -> None:
 def build(out: Path, split_file: Path | None, as_json: bool) -> int:
     """Write the catalog of all stores below OUT, and what describes it; only changed stores are read."""
     from pipeline.catalog.build import build_catalog
-    from pipeline.catalog.describe import describe
     from pipeline.splits import read_splits
 
     catalog = build_catalog(out, splits=read_splits(split_file) if split_file else None)
-    written = describe(out, catalog.recordings, catalog.channels)
     facts = {
         "n_recordings": catalog.recordings.height,
         "n_read": catalog.n_read,
         "n_kept": catalog.n_kept,
-        "files": written,
+        "files": list(catalog.files),
         "problems": [problem._asdict() for problem in catalog.problems],
     }
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     else:
         click.echo(f"{facts['n_recordings']} recordings ({catalog.n_read} read, {catalog.n_kept} unchanged)")
-        click.echo(f"in {out}: {', '.join(written)}")
+        click.echo(f"in {out}: {', '.join(catalog.files)}")
         for problem in catalog.problems:
             click.echo(f"{problem.recording}: {problem.reason}: {problem.detail}")
     if catalog.problems:
@@ -60,7 +60,7 @@ def build(out: Path, split_file: Path | None, as_json: bool) -> int:
 def query(out: Path, expr: str, columns: str, as_json: bool) -> None:
     """List the recordings of OUT for which EXPR is true.
 
-    EXPR is what follows WHERE in SQL, "age_years > 60 and n_rem > 100" for example; docs/catalog.md lists the columns.
+    EXPR is what follows WHERE in SQL, e.g. "age_years > 60 and n_rem > 100"; docs/catalog.md has the columns.
     """
     from pipeline.catalog.query import choose, pick
     from pipeline.catalog.table import open_table

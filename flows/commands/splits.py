@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from flows.parameters import PLACE_THAT_EXISTS
+
 __all__ = ["command"]
 
 
@@ -17,7 +19,7 @@ def command() -> None:
 
 
 @command.command("make")
-@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("out", type=PLACE_THAT_EXISTS)
 @click.option("--seed", type=int, required=True, help="Same seed and persons, same splits, on any machine.")
 @click.option("--out", "file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Split file.")
 @click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of each cohort.")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.catalog.describe import descriptions
 from pipeline.catalog.facts import Facts, store_facts
-from pipeline.catalog.table import frame, open_table, write_whole
+from pipeline.catalog.table import FILES, encoded, frame, open_table, write_whole
+from pipeline.places import entries, storage_errors
 from pipeline.splits import Person, Splits, check_splits
 from pipeline.write.ledger import read_ledger, store_path
-from schemas.errors import PsgError, StoreIncomplete
+from schemas.errors import PsgError, StorageError, StoreIncomplete
 
 __all__ = ["Catalog", "Problem", "build_catalog", "collect", "people"]
 
@@ -38,6 +40,8 @@ class Catalog:
         Stores that were looked at, and those whose rows an earlier catalog had.
     problems : tuple of Problem
         Stores that could not be read.
+    files : tuple of str
+        Names of what was written.
     """
 
     recordings: pl.DataFrame
@@ -45,6 +49,7 @@ class Catalog:
     n_read: int
     n_kept: int
     problems: tuple[Problem, ...]
+    files: tuple[str, ...] = ()
 
 
 class _Store(NamedTuple):
@@ -54,7 +59,7 @@ class _Store(NamedTuple):
 
 
 def build_catalog(out: Path, *, splits: Splits | None = None) -> Catalog:
-    """Write ``catalog.parquet`` and ``channels.parquet`` for all stores below a folder.
+    """Write ``catalog.parquet``, ``channels.parquet`` and what describes them, for all stores below a folder.
 
     Parameters
     ----------
@@ -73,8 +78,12 @@ def build_catalog(out: Path, *, splits: Splits | None = None) -> Catalog:
         When the disk refuses.
     """
     catalog = collect(out, splits=splits)
-    write_whole(out, {"channels": catalog.channels, "catalog": catalog.recordings})
-    return catalog
+    tables = {"catalog": encoded(catalog.recordings), "channels": encoded(catalog.channels)}
+    files = {FILES[table]: content for table, content in tables.items()}
+    files |= descriptions(catalog.recordings, catalog.channels, tables)
+    for name, content in files.items():
+        write_whole(out / name, content)
+    return replace(catalog, files=tuple(files))
 
 
 def collect(out: Path, *, splits: Splits | None = None) -> Catalog:
@@ -114,7 +123,14 @@ def people(recordings: pl.DataFrame) -> list[Person]:
 def _stores(out: Path) -> Iterator[_Store]:
     """Yield what is on the disk, with the ledger's digests, and what the ledger misses there."""
     rows = {name: row.store.root_digest for name, row in read_ledger(out).rows.items() if row.store is not None}
-    present = {(path.parent.name, path.stem) for path in out.glob("*/*.zarr")}
+    with storage_errors("the stores cannot be listed"):
+        cohorts = [name for name, is_folder in entries(out) if is_folder and not name.startswith(".")]
+        present = {
+            (cohort, name.removesuffix(".zarr"))
+            for cohort in cohorts
+            for name, is_folder in entries(out / cohort)
+            if is_folder and name.endswith(".zarr")
+        }
     for cohort, key in sorted(present | set(rows)):
         digest = rows.get((cohort, key)) if (cohort, key) in present else None
         yield _Store(f"{cohort}/{key}", store_path(out, cohort, key), digest)
@@ -137,6 +153,8 @@ def _read(stores: list[_Store]) -> tuple[list[Facts], list[Problem]]:
     for store in stores:
         try:
             read.append(store_facts(store.path, expected_digest=store.digest))
+        except StorageError:
+            raise
         except PsgError as error:
             problems.append(Problem(store.recording, error.reason, error.what))
     return read, problems

@@ -1,10 +1,11 @@
-"""Write what describes the catalog beside it: persons, terms, a page to share, and Croissant."""
+"""What describes the catalog beside it: persons, terms, a page to share, and Croissant."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,34 +14,31 @@ from pipeline.catalog.bids import dataset_description, participants_json, partic
 from pipeline.catalog.card import card_facts, card_text, terms_of
 from pipeline.catalog.croissant import croissant
 from pipeline.catalog.persons import persons
-from pipeline.catalog.table import FILES, write_text
-from pipeline.hashing import hash_file
 
-__all__ = ["describe"]
+__all__ = ["descriptions"]
 
 
-def describe(out: Path, recordings: pl.DataFrame, channels: pl.DataFrame) -> list[str]:
-    """Write the descriptions of a catalog that lies in ``out``; return the names of all its files.
+def descriptions(recordings: pl.DataFrame, channels: pl.DataFrame, tables: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files that lie beside the tables, by name.
 
-    Raises
-    ------
-    StorageError
-        When the disk refuses.
+    Parameters
+    ----------
+    recordings, channels : DataFrame
+        The catalog's tables.
+    tables : mapping of str to bytes
+        Contents of their files, by table.
     """
     terms, own = terms_of(recordings), version("sleep2vec")
     cohorts = recordings["cohort"].unique().sort().to_list()
-    digests = {table: hash_file(out / name, name).sha256 for table, name in FILES.items()}
-    texts = {
-        "participants.tsv": participants_tsv(persons(recordings.to_dicts())),
+    digests = {table: hashlib.sha256(content).hexdigest() for table, content in tables.items()}
+    return {
+        "participants.tsv": participants_tsv(persons(recordings.to_dicts())).encode(),
         "participants.json": _json(participants_json()),
         "dataset_description.json": _json(dataset_description(terms, cohorts, own)),
         "croissant.json": _json(croissant(terms, cohorts, digests, version=own)),
-        "card.md": card_text(card_facts(recordings, channels)),
+        "card.md": card_text(card_facts(recordings, channels)).encode(),
     }
-    for name, text in texts.items():
-        write_text(out / name, text)
-    return [*FILES.values(), *texts]
 
 
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

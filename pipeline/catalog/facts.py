@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.columns import EVENT_COUNTS, FLAG_COUNTS, STAGE_COUNTS
+from pipeline.places import files_below, is_remote, storage_errors
 from pipeline.write.plain import read_plain
-from schemas.errors import SpecTooNew, StoreCorrupt, StoreIncomplete
+from schemas.errors import SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.kinds import RateClass
 from schemas.store import ARRAY_FILE, SPEC_VERSION
@@ -26,6 +27,10 @@ __all__ = ["Facts", "store_facts"]
 _EPOCHS_PER_HOUR = 3600 / EPOCH_S
 _USABLE = 0.5  # part of an epoch from which on it counts as usable; the model's tokens are valid from there, too
 _SLEEP = (Stage.N1, Stage.N2, Stage.N3, Stage.REM)
+_READ = (
+    *("channel", "usable_fraction", "quality", "stage", "in_bed"),
+    *("event_type", "event_onset_s", "beat_type", "desaturation_rule_percent"),
+)
 _STAGED = (StageScheme.AASM.value, StageScheme.RK.value)
 
 
@@ -37,15 +42,13 @@ class Facts(NamedTuple):
 
 
 class _Store(NamedTuple):
-    """A store's root document, and its small arrays on demand."""
+    """A store's root document, and its small arrays."""
 
     path: Path
     digest: str
     attrs: Mapping[str, Any]
     documents: Mapping[str, Mapping[str, Any]]
-
-    def values(self, name: str) -> NDArray[Any]:
-        return read_plain(self.path, name, self.documents[name])
+    values: Mapping[str, NDArray[Any]]
 
     def length(self, name: str) -> int:
         return int(self.documents[name]["shape"][0])
@@ -65,40 +68,46 @@ def store_facts(path: Path, *, expected_digest: str | None = None) -> Facts:
     ------
     StoreIncomplete, StoreCorrupt, SpecViolation, SpecTooNew
         When the store is not whole; `pipeline.verify` says all that is wrong with it.
+    StorageError
+        When the disk or the object store refuses.
     """
-    store = _open(path, expected_digest)
-    try:
-        names = [str(name) for name in store.values("channel")]
-        usable, quality = store.values("usable_fraction"), store.values("quality")
-        counts = _counts(usable, quality)
-        channels = [_channel(store, name) | row for name, row in zip(names, counts, strict=True)]
-        primary = [column for column, row in enumerate(channels) if row["primary"]]
-        row = _identity(store) | _night(store) | _events(store) | _found(store, names) | _record(store)
-        row |= _signals(channels) | {"n_flagged": int((quality[:, primary] != 0).any(axis=1).sum())}
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise StoreCorrupt(
-            "the store's documents cannot be understood", where=path.name, saw=type(error).__name__
-        ) from None
+    with storage_errors("the store cannot be read", where=path.name):
+        try:
+            return _facts(_open(path, expected_digest))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise StoreCorrupt(
+                "the store's documents cannot be understood", where=path.name, saw=type(error).__name__
+            ) from None
+
+
+def _facts(store: _Store) -> Facts:
+    names = [str(name) for name in store.values["channel"]]
+    quality = store.values["quality"]
+    counts = _counts(store.values["usable_fraction"], quality)
+    channels = [_channel(store, name) | row for name, row in zip(names, counts, strict=True)]
+    primary = [column for column, row in enumerate(channels) if row["primary"]]
+    row = _identity(store) | _night(store) | _events(store) | _found(store, names) | _record(store)
+    row |= _signals(channels) | {"n_flagged": int((quality[:, primary] != 0).any(axis=1).sum())}
     return Facts(row, channels)
 
 
 def _open(path: Path, expected_digest: str | None) -> _Store:
     try:
         content = (path / ARRAY_FILE).read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise StoreIncomplete("the store has no root document", where=path.name) from None
     digest = hashlib.sha256(content).hexdigest()
     if expected_digest not in (None, digest):
         raise StoreCorrupt("the root document is not the one that the ledger knows", where=path.name)
-    try:
-        root = json.loads(content)
-        store = _Store(path, digest, root["attributes"], root["consolidated_metadata"]["metadata"])
-        version = int(store.attrs["spec_version"])
-    except (ValueError, KeyError, TypeError):
-        raise StoreCorrupt("the root document cannot be understood", where=path.name) from None
-    if version > SPEC_VERSION:
-        raise SpecTooNew("the store was written by a later version", where=path.name, saw=version)
-    return store
+    root = json.loads(content)
+    attrs, documents = root["attributes"], root["consolidated_metadata"]["metadata"]
+    if int(attrs["spec_version"]) > SPEC_VERSION:
+        raise SpecTooNew("the store was written by a later version", where=path.name, saw=attrs["spec_version"])
+    if absent := set(_READ) - set(documents):
+        raise SpecViolation(
+            "the store lacks an array", where=path.name, saw=f"no {min(absent)}", do="Convert again."
+        )
+    return _Store(path, digest, attrs, documents, read_plain(path, documents, _READ))
 
 
 # --- the recording -----------------------------------------------------------------------------------------
@@ -124,7 +133,7 @@ def _identity(store: _Store) -> dict[str, Any]:
 
 
 def _night(store: _Store) -> dict[str, Any]:
-    stage, in_bed = store.values("stage"), store.values("in_bed")
+    stage, in_bed = store.values["stage"], store.values["in_bed"]
     scheme = store.attrs["stage_scheme"]
     known = in_bed[in_bed >= 0]
     return {
@@ -140,7 +149,7 @@ def _night(store: _Store) -> dict[str, Any]:
 
 def _events(store: _Store) -> dict[str, Any]:
     scored = {kind: store.attrs["event_scored"].get(kind, Scored.NO.value) for kind in EventClass}
-    types = store.values("event_type")
+    types = store.values["event_type"]
     row: dict[str, Any] = {f"scored_{kind}": said for kind, said in scored.items()}
     for name, count in EVENT_COUNTS.items():
         looked = scored[count.event_class] != Scored.NO
@@ -153,12 +162,12 @@ def _codes(types: frozenset[str]) -> list[int]:
 
 
 def _apnea_hypopnea(store: _Store, types: NDArray[Any], scored: str) -> float | None:
-    stage = store.values("stage")
+    stage = store.values["stage"]
     n_sleep = int(np.isin(stage, _SLEEP).sum())
     if scored != Scored.YES or store.attrs["stage_scheme"] not in _STAGED or not n_sleep:
         return None
     both = np.isin(types, _codes(EVENT_COUNTS["n_apnea"].types | EVENT_COUNTS["n_hypopnea"].types))
-    epoch = np.floor(store.values("event_onset_s")[both] / EPOCH_S).astype(np.int64)
+    epoch = np.floor(store.values["event_onset_s"][both] / EPOCH_S).astype(np.int64)
     epoch = epoch[(epoch >= 0) & (epoch < len(stage))]
     return int(np.isin(stage[epoch], _SLEEP).sum()) / (n_sleep / _EPOCHS_PER_HOUR)
 
@@ -168,12 +177,12 @@ def _found(store: _Store, names: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     derived = {name for name in names if "derived_from" in store.documents[name]["attributes"]}
     if Modality.IBI in derived:
-        kinds = store.values("beat_type")
+        kinds = store.values["beat_type"]
         row |= {"n_beat": len(kinds), "n_ectopic_beat": int((kinds == BeatType.ECTOPIC).sum())}
     if Modality.RESP in derived:
         row["n_breath"] = store.length("breath_time_s")
-    if Modality.SPO2 in names and "desaturation_rule_percent" in store.documents:
-        rules = store.values("desaturation_rule_percent")
+    if Modality.SPO2 in names:
+        rules = store.values["desaturation_rule_percent"]
         row |= {f"n_desaturation_{rule}_percent": int((rules == rule).sum()) for rule in (3, 4)}
     return row
 
@@ -200,10 +209,13 @@ def _record(store: _Store) -> dict[str, Any]:
 
 def _sizes(store: _Store) -> list[int]:
     """Return the size of every file; one that is gone is noticed on the way."""
-    folder = str(store.path)
+    names = [ARRAY_FILE, *store.attrs["files"]]
     try:
-        return [os.stat(f"{folder}/{name}").st_size for name in (ARRAY_FILE, *store.attrs["files"])]
-    except FileNotFoundError:
+        if is_remote(store.path):
+            found = files_below(store.path)
+            return [found[name].size for name in names]
+        return [os.stat(f"{store.path}/{name}").st_size for name in names]
+    except (FileNotFoundError, KeyError):
         raise StoreIncomplete("a file of the store is missing", where=store.path.name) from None
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pipeline.catalog.columns import TABLES, VERSION
-from pipeline.places import storage_errors
+from pipeline.places import is_remote, storage_errors
 from schemas.errors import StoreIncomplete
+from schemas.store import PART
 
-__all__ = ["FILES", "VERSION_KEY", "frame", "open_table", "write_text", "write_whole"]
+__all__ = ["FILES", "VERSION_KEY", "encoded", "frame", "open_table", "write_whole"]
 
 FILES: Mapping[str, str] = {name: f"{name}.parquet" for name in TABLES}
 VERSION_KEY = "sleep2vec.catalog"  # key of the files' own metadata under which their version stands
@@ -51,42 +52,35 @@ def open_table(out: Path, table: str = "catalog") -> pl.DataFrame:
     path = out / FILES[table]
     again = "Make it with 'sleep2vec catalog build'."
     try:
-        written = pl.read_parquet_metadata(path).get(VERSION_KEY, "").split()
-        if written[:1] == [VERSION]:
-            return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError):
+        with storage_errors("the catalog cannot be read", where=path.name):
+            content = path.read_bytes() if path.is_file() else b""
+        written = pl.read_parquet_metadata(BytesIO(content)).get(VERSION_KEY, "")
+        if written == VERSION:
+            return pl.read_parquet(BytesIO(content))
+    except pl.exceptions.PolarsError:
         raise StoreIncomplete("no catalog here that can be read", where=path.name, do=again) from None
     raise StoreIncomplete("the catalog is of another version", where=path.name, do=again)
 
 
-def write_whole(out: Path, tables: Mapping[str, pl.DataFrame]) -> None:
-    """Write the tables, each file whole or not at all.
+def encoded(rows: pl.DataFrame) -> bytes:
+    """Return a table as the content of its file."""
+    content = BytesIO()
+    rows.write_parquet(content, metadata={VERSION_KEY: VERSION})
+    return content.getvalue()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all.
 
     Raises
     ------
     StorageError
-        When the disk refuses.
-    """
-    for name, rows in tables.items():
-        with storage_errors("the catalog cannot be written", where=FILES[name]):
-            temporary = _temporary(out / FILES[name])
-            rows.write_parquet(temporary, metadata={VERSION_KEY: VERSION})
-            os.replace(temporary, out / FILES[name])
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a document beside the tables, whole or not at all.
-
-    Raises
-    ------
-    StorageError
-        When the disk refuses.
+        When the disk or the object store refuses.
     """
     with storage_errors("the catalog cannot be written", where=path.name):
-        temporary = _temporary(path)
-        temporary.write_text(text, "utf-8")
-        os.replace(temporary, path)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part-{secrets.token_hex(6)}")
+        if is_remote(path):
+            path.write_bytes(content)
+            return
+        temporary = path.with_name(f"{path.name}{PART}-{secrets.token_hex(6)}")
+        temporary.write_bytes(content)
+        temporary.replace(path)

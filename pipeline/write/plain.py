@@ -1,4 +1,4 @@
-"""Read one small array of a store: a single plain chunk, its checksum checked, without opening Zarr.
+"""Read small arrays of a store: single plain chunks, their checksums checked, without opening Zarr.
 
 For those who look at tens of thousands of stores; `pipeline.api` is the door for one.
 """
@@ -6,7 +6,7 @@ For those who look at tens of thousands of stores; `pipeline.api` is the door fo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numcodecs.vlen import VLenUTF8
 from numpy.typing import NDArray
 
+from pipeline.places import read_all
 from schemas.errors import SpecViolation, StoreCorrupt, StoreIncomplete
 
 __all__ = ["read_plain"]
@@ -22,46 +23,56 @@ __all__ = ["read_plain"]
 _CHECKSUM = 4  # bytes, little-endian CRC-32C after the values
 
 
-def read_plain(store: Path, name: str, document: Mapping[str, Any]) -> NDArray[Any]:
-    """Return the values of an array that is one plain chunk.
+def read_plain(
+    store: Path, documents: Mapping[str, Mapping[str, Any]], names: Iterable[str]
+) -> dict[str, NDArray[Any]]:
+    """Return the values of arrays that are one plain chunk each.
 
     Parameters
     ----------
     store : Path
         The store's folder.
-    document : mapping
-        The array's document, e.g. from the root's consolidated metadata.
+    documents : mapping of str to mapping
+        The arrays' documents, e.g. the root's consolidated metadata.
+    names : iterable of str
+        The arrays that are wanted.
 
     Returns
     -------
-    ndarray
-        Shape and type as the document has them; words as objects.
+    dict of str to ndarray
+        Shapes and types as the documents have them; words as objects.
 
     Raises
     ------
     StoreIncomplete
-        When the chunk is not there.
+        When a chunk is not there.
     StoreCorrupt
-        When it is not what was written.
+        When one is not what was written.
     SpecViolation
-        When the array is stored in another way.
+        When an array is stored in another way.
     """
+    shapes = {name: tuple(documents[name]["shape"]) for name in names}
+    full = {name: store / name / "c" / "/".join("0" * len(s)) for name, s in shapes.items() if math.prod(s)}
+    try:
+        contents = dict(zip(full, read_all(list(full.values())), strict=True))
+    except FileNotFoundError:
+        raise StoreIncomplete("the chunk of a small array is missing", where=store.name) from None
+    return {name: _decoded(name, documents[name], contents.get(name), store.name) for name in shapes}
+
+
+def _decoded(name: str, document: Mapping[str, Any], content: bytes | None, where: str) -> NDArray[Any]:
     shape = tuple(document["shape"])
     names = [codec["name"] for codec in document["codecs"]]
     if names not in (["bytes", "crc32c"], ["vlen-utf8", "crc32c"]):
-        raise SpecViolation(f"array {name!r} is no plain chunk", where=store.name, saw=", ".join(names))
+        raise SpecViolation(f"array {name!r} is no plain chunk", where=where, saw=", ".join(names))
     is_text = names[0] == "vlen-utf8"
     dtype = np.dtype(object) if is_text else np.dtype(document["data_type"]).newbyteorder("<")
-    if not math.prod(shape):
+    if content is None:
         return np.empty(shape, dtype)
-    try:
-        content = (store / name / "c" / "/".join("0" * len(shape))).read_bytes()
-    except OSError:
-        raise StoreIncomplete(f"the chunk of array {name!r} cannot be read", where=store.name) from None
     body, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
     if google_crc32c.value(body) != int.from_bytes(checksum, "little"):
-        raise StoreCorrupt(f"the checksum of array {name!r} is wrong", where=store.name)
+        raise StoreCorrupt(f"the checksum of array {name!r} is wrong", where=where)
     values = VLenUTF8().decode(body) if is_text else np.frombuffer(body, dtype)
     if values.size != math.prod(shape):
-        raise StoreCorrupt(f"array {name!r} has another size", where=store.name, saw=values.size, expected=shape)
+        raise StoreCorrupt(f"array {name!r} has another size", where=where, saw=values.size, expected=shape)
     return np.asarray(values).reshape(shape)

@@ -146,9 +146,12 @@ def test_a_lost_file_is_noticed(store: Path) -> None:
 
 
 def test_a_lost_array_is_noticed(store: Path) -> None:
-    """So is the chunk of an array that is read."""
+    """So is the chunk of an array that is read, and an array that the root document does not know."""
     (store / "stage" / "c" / "0").unlink()
-    with pytest.raises(StoreIncomplete, match="stage"):
+    with pytest.raises(StoreIncomplete, match="the chunk of a small array is missing"):
+        store_facts(store)
+    _root(store, lambda root: root["consolidated_metadata"]["metadata"].pop("beat_type"))
+    with pytest.raises(SpecViolation, match="saw no beat_type"):
         store_facts(store)
 
 
@@ -186,4 +189,4 @@ def test_only_plain_chunks_are_read(store: Path) -> None:
     """An array of samples is refused rather than misread."""
     document = json.loads((store / "spo2" / "zarr.json").read_bytes())
     with pytest.raises(SpecViolation, match="sharding_indexed"):
-        read_plain(store, "spo2", document)
+        read_plain(store, {"spo2": document}, ["spo2"])

@@ -1,0 +1,48 @@
+"""The page that specifies training shards says what the tables say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flows.commands import shards
+from schemas import shard
+from schemas.shard import EPOCH_ARRAYS, INDEX_COLUMNS, MODALITY_COLUMNS, NIGHT_ARRAYS, array_specs, raster_arrays
+from schemas.vocabulary import Modality, Split
+
+PAGE = (Path(__file__).parents[3] / "docs" / "shard-spec.md").read_text("utf-8")
+
+
+def test_every_name_is_on_the_page() -> None:
+    """Arrays, columns, files and classes of events."""
+    rasters = {name for event_class in shard.RASTER_CLASSES for name in raster_arrays(event_class)}
+    names = {*array_specs(tuple(Modality))} - rasters | {*INDEX_COLUMNS, *MODALITY_COLUMNS} - {"channel"}
+    names |= {str(event_class) for event_class in shard.RASTER_CLASSES}
+    names |= {shard.SET, shard.INDEX, shard.STATISTICS, shard.FILES, shard.CARD}
+    assert sorted(name for name in names if f"`{name}`" not in PAGE and name not in PAGE.split("```")[1]) == []
+
+
+def test_numbers_are_those_of_the_tables() -> None:
+    """Version, chunk and file."""
+    assert PAGE.startswith(f"# Training shards, version {shard.SPEC_VERSION}\n")
+    assert f"inner chunks of {shard.CHUNK_EPOCH} epochs and files of at most {shard.SHARD_EPOCH:,} epochs" in PAGE
+    assert f"{shard.SHARD_EPOCH // 120} hours" in PAGE
+    assert "every eighth sample of 128 Hz" in PAGE
+    assert dict(shard.THINNING) == {"fast_sample": 8, "slow_sample": 1}
+
+
+def test_types_and_fills_are_those_of_the_tables() -> None:
+    """Rows of the page's first table against the schema."""
+    rows = re.findall(r"^\| (`.+?) \| (.+?) \| (\w+) \| (\S+) \|", PAGE, re.MULTILINE)
+    specs = array_specs(tuple(Modality))
+    told = {name: (kind, fill) for names, _, kind, fill in rows for name in re.findall(r"`(\w+)`", names)}
+    for name in (*map(str, Modality), *EPOCH_ARRAYS):
+        fill = {"-32768": "−32768", "-1": "−1", "nan": "NaN"}[str(specs[name].fill)]
+        assert told[name] == (specs[name].data_type, fill)
+    assert {specs[name].dims[0] for name in NIGHT_ARRAYS} == {"recording", "modality"}
+
+
+def test_the_command_knows_the_words() -> None:
+    """Choices of the command line are the vocabulary's; it does not import it to say --help."""
+    assert tuple(Modality) == shards._NAMES
+    assert tuple(Split) == shards._SPLITS

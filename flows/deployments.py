@@ -16,19 +16,13 @@ from flows.orchestration import (
     RunnerDeployment,
     WorkPoolCreate,
     get_client,
-    get_current_settings,
     serve,
 )
 from flows.settings import SETTINGS
 
-__all__ = ["absolute", "deploy", "has_server", "nightly_deployment", "serve_nightly"]
+__all__ = ["absolute", "deploy", "nightly_deployment", "serve_nightly"]
 
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
-
-
-def has_server() -> bool:
-    """Whether the settings name a server; schedules need one that stays."""
-    return get_current_settings().api.url is not None
 
 
 def absolute(conversion: Conversion) -> Conversion:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flows.commands.nightly_options import conversion_of, conversion_options
+from flows.commands.nightly_options import conversion_of, conversion_options, require_server
 
 __all__ = ["command"]
 
@@ -22,6 +22,7 @@ def command(check: Any, **conversion: Any) -> int:
     from flows.nightly import nightly
     from schemas.errors import StoreCorrupt
 
+    require_server(is_temporary_enough=True)
     try:
         report = nightly(conversion_of(conversion), check).report
     except StoreCorrupt as error:

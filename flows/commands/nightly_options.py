@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flows.conversion import Conversion
     from flows.orchestration import RunnerDeployment
 
-__all__ = ["conversion_of", "conversion_options", "deployment_of", "schedule_options"]
+__all__ = ["conversion_of", "conversion_options", "deployment_of", "require_server", "schedule_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +63,26 @@ def conversion_of(options: dict[str, Any]) -> Conversion:
     return Conversion(**options)
 
 
+def require_server(*, is_temporary_enough: bool) -> None:
+    """Wait for the server that is named.
+
+    Raises
+    ------
+    click.UsageError
+        When it does not answer, or none is named and a temporary one would not do.
+    """
+    from flows.server import server_answers, server_url
+
+    url = server_url()
+    if url is None and not is_temporary_enough:
+        raise click.UsageError(
+            "schedules need a Prefect server that stays: start one with `prefect server start`, "
+            "then `export PREFECT_API_URL=http://127.0.0.1:4200/api`."
+        )
+    if url is not None and not server_answers():
+        raise click.UsageError(f"no Prefect server answers at {url}: start it with `prefect server start`.")
+
+
 def deployment_of(
     check: Any, cron: str | None, interval_s: float | None, name: str | None, **conversion: Any
 ) -> RunnerDeployment:
@@ -71,18 +91,14 @@ def deployment_of(
     Raises
     ------
     click.UsageError
-        When there are two schedules, or no server that could keep one.
+        When there are two schedules, or no server that keeps one.
     """
-    from flows.deployments import has_server, nightly_deployment
+    from flows.deployments import nightly_deployment
     from pipeline.manifests import load_manifest
 
     if cron and interval_s:
         raise click.UsageError("--cron or --interval, not both.")
-    if not has_server():
-        raise click.UsageError(
-            "schedules need a Prefect server that stays: start one with `prefect server start`, "
-            "then `export PREFECT_API_URL=http://127.0.0.1:4200/api`."
-        )
+    require_server(is_temporary_enough=False)
     what = conversion_of(conversion)
     name = name or load_manifest(what.manifest).cohort
     return nightly_deployment(name, what, check=check, cron=cron, interval_s=interval_s)

@@ -16,7 +16,7 @@ from tests.prefect_server import free_port
 PAGE = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 SERVED = "until prefect deployment inspect nightly/synthetic > inspect.log 2>&1; do sleep 0.5; done\n"
-END = "trap 'kill $SERVICE 2> /dev/null; prefect server stop > /dev/null 2>&1 || true' EXIT\nSERVICE=0\n"
+END = "trap 'kill $SERVICE 2> /dev/null || true; prefect server stop > /dev/null 2>&1 || true' EXIT\nSERVICE=0\n"
 
 
 def test_every_command_is_in_a_block_that_is_run() -> None:

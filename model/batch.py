@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from torch import Tensor
 
@@ -48,6 +48,8 @@ class Batch:
         Positions in the split.
     start : Tensor, shape (B,), int64
         First epoch of the window within its night.
+    measured : mapping of modality to Tensor, shape (B, T, N), bool
+        Which samples were measured, where that was asked for.
     """
 
     samples: Mapping[str, Tensor]
@@ -56,6 +58,7 @@ class Batch:
     metadata: Metadata
     recording: Tensor
     start: Tensor
+    measured: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: str) -> Batch:
         """Return the same on another device."""
@@ -70,4 +73,5 @@ class Batch:
             self.metadata.to(device),
             self.recording.to(device),
             self.start.to(device),
+            move(self.measured),
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.batch import Batch, Metadata
@@ -26,10 +29,15 @@ class Assembler:
     ----------
     labels : tuple of str
     device : str
+    with_measured : bool
+        Whether batches say which samples were measured.
     """
 
-    def __init__(self, scaling: Scaling, people: People, labels: tuple[str, ...], device: str) -> None:
+    def __init__(
+        self, scaling: Scaling, people: People, labels: tuple[str, ...], device: str, *, with_measured: bool
+    ) -> None:
         self.scaling, self.labels, self.device = scaling, labels, torch.device(device)
+        self.with_measured = with_measured
         self.buffers = Buffers()
         self._metadata = Metadata(
             torch.from_numpy(people.subject),
@@ -51,7 +59,8 @@ class Assembler:
         """Return whom the windows are from."""
         rows = torch.from_numpy(draw.recording)
         facts = self._metadata
-        return Metadata(facts.subject[rows], facts.age_years[rows], facts.sex[rows], facts.site[rows])
+        own = Metadata(facts.subject[rows], facts.age_years[rows], facts.sex[rows], facts.site[rows])
+        return own.to(str(self.device))
 
     def empty(self, draw: Draw, modality: str) -> Tensor:
         """Return room for the samples of a modality, (B, T, N)."""
@@ -65,19 +74,9 @@ class Assembly:
     def __init__(self, common: Assembler, draw: Draw) -> None:
         self._common, self._draw, self._n_done = common, draw, 0
         self._samples = {name: common.empty(draw, name) for name in draw.modalities}
-        tokens = (len(draw), draw.n_epoch)
-        self._valid = {name: torch.empty(tokens, dtype=torch.bool) for name in draw.modalities}
-        self._labels: dict[str, list[Tensor]] = {name: [] for name in common.labels}
-
-    def add(self, part: Draw, raw: Raw) -> None:
-        """Take over the next windows from arrays that will be used again."""
-        rows = slice(self._n_done, self._n_done + len(part))
-        for modality, counts in raw.counts.items():
-            if self._common.is_on_host:
-                self._scale(part, modality, counts, self._samples[modality][rows].numpy())
-            else:
-                self._scale_on_device(part, modality, counts, self._samples[modality][rows])
-        self._take_facts(rows, raw)
+        asked_for = self._samples if common.with_measured else {}
+        self._measured = {name: torch.empty_like(t, dtype=torch.bool) for name, t in asked_for.items()}
+        self._facts = Raw.of_facts(draw, common.labels)
 
     @property
     def is_full(self) -> bool:
@@ -86,48 +85,70 @@ class Assembly:
 
     def read(self, gatherer: Gatherer) -> None:
         """Take all windows straight from the split."""
-        part, rows = self._draw, slice(0, len(self._draw))
-        raw = Raw.of_facts(part, self._common.labels)
-        gatherer.facts(part, raw)
-        for modality in part.modalities:
-            out = self._samples[modality][rows].numpy()
-            gain, offset = self._common.scaling.gain[modality], self._common.scaling.offset[modality]
-            for row, recording in enumerate(part.recording.tolist()):
+        draw = self._draw
+        gatherer.facts(draw, self._facts)
+        for modality in draw.modalities:
+            for row in range(len(draw)):
                 done = 0
-                for at, piece in gatherer.pieces(part, row, modality):
-                    done = at + len(piece)
-                    to_float(piece, gain[recording], offset[recording], out[row, at:done])
-                out[row, done:] = 0
-        self._take_facts(rows, raw)
+                for at, counts in gatherer.pieces(draw, row, modality):
+                    done = at + len(counts)
+                    self._put(modality, row, slice(at, done), counts)
+                self._put_nothing(modality, row, slice(done, None))
+        self._n_done = len(draw)
+
+    def add(self, part: Draw, raw: Raw) -> None:
+        """Take over the next windows from arrays that will be used again."""
+        first, self._n_done = self._n_done, self._n_done + len(part)
+        for modality, counts in raw.counts.items():
+            if not self._common.is_on_host:
+                self._put_on_device(modality, slice(first, self._n_done), counts)
+                continue
+            for row, length in enumerate(part.length.tolist()):
+                self._put(modality, first + row, slice(0, length), counts[row, :length])
+                self._put_nothing(modality, first + row, slice(length, None))
+        for own, new in ((self._facts.valid, raw.valid), (self._facts.labels, raw.labels)):
+            for name, values in new.items():
+                own[name][first : self._n_done] = values
 
     def batch(self) -> Batch:
         """Return the batch; all windows have been put in."""
-        draw, device = self._draw, str(self._common.device)
-        labels = {name: torch.cat(parts).long() for name, parts in self._labels.items()}
+        draw, device = self._draw, self._common.device
+
+        def there(values: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(values).to(device)
+
         return Batch(
             self._samples,
-            {name: valid.to(device, non_blocking=True) for name, valid in self._valid.items()},
-            {name: values.to(device, non_blocking=True) for name, values in labels.items()},
-            self._common.metadata(draw).to(device),
-            torch.from_numpy(draw.recording).to(device),
-            torch.from_numpy(draw.start).to(device),
+            {name: there(valid) for name, valid in self._facts.valid.items()},
+            {name: there(values).long() for name, values in self._facts.labels.items()},
+            self._common.metadata(draw),
+            there(draw.recording),
+            there(draw.start),
+            self._measured,
         )
 
-    def _take_facts(self, rows: slice, raw: Raw) -> None:
-        for name, valid in raw.valid.items():
-            self._valid[name][rows] = torch.from_numpy(valid)
-        for name, values in raw.labels.items():
-            self._labels[name].append(torch.from_numpy(values.copy()))
-        self._n_done = rows.stop
+    # --- samples -------------------------------------------------------------------------------------------
 
-    def _scale(self, part: Draw, modality: str, counts: np.ndarray, out: np.ndarray) -> None:
-        gain, offset = self._common.scaling.gain[modality], self._common.scaling.offset[modality]
-        for row, recording in enumerate(part.recording.tolist()):
-            to_float(counts[row], gain[recording], offset[recording], out[row])
+    def _put(self, modality: str, row: int, epochs: slice, counts: NDArray[np.int16]) -> None:
+        recording, scaling = self._draw.recording[row], self._common.scaling
+        out = self._samples[modality][row, epochs].numpy()
+        to_float(counts, scaling.gain[modality][recording], scaling.offset[modality][recording], out)
+        if self._measured:
+            np.not_equal(counts, MISSING, out=self._measured[modality][row, epochs].numpy())
 
-    def _scale_on_device(self, part: Draw, modality: str, counts: np.ndarray, out: Tensor) -> None:
+    def _put_nothing(self, modality: str, row: int, epochs: slice) -> None:
+        self._samples[modality][row, epochs] = 0
+        if self._measured:
+            self._measured[modality][row, epochs] = False
+
+    def _put_on_device(self, modality: str, rows: slice, counts: NDArray[np.int16]) -> None:
         there = torch.from_numpy(counts).to(self._common.device)
-        tables = (self._common.scaling.gain[modality], self._common.scaling.offset[modality])
-        gain, offset = (torch.from_numpy(t[part.recording]).to(there.device)[:, None, None] for t in tables)
+        recording, scaling = self._draw.recording[rows], self._common.scaling
+        tables = (scaling.gain[modality], scaling.offset[modality])
+        gain, offset = (torch.from_numpy(table[recording]).to(there.device)[:, None, None] for table in tables)
+        out = self._samples[modality][rows]
         torch.addcmul(offset, there.float(), gain, out=out)
-        out.masked_fill_(there == MISSING, 0)
+        is_missing = there == MISSING
+        out.masked_fill_(is_missing, 0)
+        if self._measured:
+            torch.logical_not(is_missing, out=self._measured[modality][rows])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+
+from model.batch import Batch
 
 __all__ = ["SensorDropout"]
 
@@ -30,21 +30,15 @@ class SensorDropout:
     span: float = 0.0
     longest: float = 0.5
 
-    def apply(
-        self, samples: Mapping[str, Tensor], valid: Mapping[str, Tensor], generator: np.random.Generator
-    ) -> None:
-        """Set lost tokens to 0 and not valid, in place.
-
-        Parameters
-        ----------
-        samples : mapping of modality to Tensor, shape (B, T, N)
-        valid : mapping of modality to Tensor, shape (B, T), bool
-        """
-        lost = self._draw(torch.stack(list(valid.values()), dim=1).cpu().numpy(), generator)
-        for column, name in enumerate(valid):
-            own = torch.from_numpy(lost[:, column]).to(valid[name].device)
-            valid[name].masked_fill_(own, value=False)
-            samples[name].masked_fill_(own[..., None], 0.0)
+    def apply(self, batch: Batch, generator: np.random.Generator) -> None:
+        """Set lost tokens to 0, not measured and not valid, in place."""
+        lost = self._draw(torch.stack(list(batch.valid.values()), dim=1).cpu().numpy(), generator)
+        for column, name in enumerate(batch.valid):
+            own = torch.from_numpy(lost[:, column]).to(batch.valid[name].device)
+            batch.valid[name].masked_fill_(own, value=False)
+            batch.samples[name].masked_fill_(own[..., None], 0.0)
+            if name in batch.measured:
+                batch.measured[name].masked_fill_(own[..., None], value=False)
 
     def _draw(self, valid: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Return what is lost, (B, M, T), bool."""

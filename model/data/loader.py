@@ -47,6 +47,9 @@ class Options:
     in_bed_only : bool
         Leave out what is known to be before lights off and after lights on.
     dropout : SensorDropout, optional
+        Sensors that fail on purpose.
+    with_measured : bool
+        Whether batches say which samples were measured.
     workers : int
         Processes that read; 0 reads in this one.
     device : str
@@ -60,6 +63,7 @@ class Options:
     least_usable: float = 0.5
     in_bed_only: bool = True
     dropout: SensorDropout | None = None
+    with_measured: bool = False
     workers: int = 0
     device: str = "cpu"
     rank: int = 0
@@ -86,7 +90,9 @@ class Loader:
         self._pass, self._step = 0, 0
         self._gatherer = Gatherer(shards, labels, options.least_usable, options.in_bed_only)
         people = read_people(place, options.split, shards.nights.recording)
-        self._assembler = Assembler(Scaling.of(shards), people, labels, options.device)
+        self._assembler = Assembler(
+            Scaling.of(shards), people, labels, options.device, with_measured=options.with_measured
+        )
         self._slots: Ring | Slot | None = None
         self._identity = _identity(plan, shards)
         if not self._plan.batches(0):
@@ -103,7 +109,7 @@ class Loader:
             self._pass, self._step = place.number, place.step + 1
             if self._options.dropout is not None and len(draw):
                 seeds = [self._plan.seed, place.number, place.step, self._options.rank]
-                self._options.dropout.apply(batch.samples, batch.valid, np.random.default_rng(seeds))
+                self._options.dropout.apply(batch, np.random.default_rng(seeds))
             yield batch
         self._pass, self._step = self._pass + 1, 0
 

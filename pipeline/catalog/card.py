@@ -70,7 +70,7 @@ def _cohort(name: str, recordings: pl.DataFrame, channels: pl.DataFrame, *, smal
     if len(everyone) < LEAST and not small:
         return {"cohort": name, "subjects": f"<{LEAST}"}
     by_recording = {row["recording"]: row["subject"] for row in rows}
-    own = [row for row in channels.to_dicts() if row["recording"] in by_recording]
+    own = channels.filter(pl.col("recording").is_in(list(by_recording))).to_dicts()
     return {
         "cohort": name,
         "recordings": len(rows),

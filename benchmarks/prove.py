@@ -80,6 +80,44 @@ def _kills(*, n_moment: int, seed: int, after_stores: Sequence[int], **nights: A
     return {"undisturbed_s": found.undisturbed_s, "drawn": drawn, "counted": counted_rows}
 
 
+def dask_kills(progress: Progress, parameters: Parameters) -> Figures:
+    """Kill -9 of a Dask worker at moments drawn over the length of a run, which must end well by itself."""
+    found = progress.once("kills", lambda: _dask_kills(**parameters))
+    moments = found["drawn"]
+    return {
+        "n_interrupted": sum(m["n_finished"] < parameters["n_recording"] for m in moments),
+        "n_fault": sum(len(m["faults"]) for m in moments),
+        **found,
+    }
+
+
+def _dask_kills(*, n_moment: int, seed: int, **nights: Any) -> Figures:
+    from tests.e2e.crash_campaign import campaign, command_subject
+
+    with tempfile.TemporaryDirectory() as folder:
+        subject = command_subject(Path(folder), on_dask=True, **nights)
+        found = campaign(subject, n_moment=n_moment, seed=seed, of_a_worker=True)
+    return {"undisturbed_s": found.undisturbed_s, "drawn": [asdict(moment) for moment in found.moments]}
+
+
+def scale(progress: Progress, parameters: Parameters) -> Figures:
+    """A whole archive whose conversions are naps: what planner, run loop, executors and ledger cost."""
+    n, n_dask, workers = parameters["n_recording"], parameters["n_dask"], parameters["workers"]
+    return {
+        "archive": progress.once("archive", lambda: _child("scale", n, workers)),
+        "processes": progress.once("processes", lambda: _child("scale", n_dask, workers)),
+        "dask": progress.once("dask", lambda: _child("scale", n_dask, workers, "--dask")),
+        "status": progress.once("status", lambda: _status(parameters["n_row"])),
+    }
+
+
+def _status(n_row: int) -> Figures:
+    from benchmarks.scale import status_s
+
+    with tempfile.TemporaryDirectory() as folder:
+        return status_s(Path(folder), n_row)
+
+
 def round_trip(progress: Progress, parameters: Parameters) -> Figures:
     """Nights to stores and back, through two independent readers."""
     return {
@@ -263,6 +301,13 @@ CAMPAIGNS = {  # those that measure time come last
         (Bar("n_fault", most=0), Bar("n_interrupted", least=7), Bar("n_with_some_finished", least=4)),
         "tests/e2e/test_crash.py::test_three_kills_leave_nothing_to_repair",
     ),
+    "dask-kills": Campaign(
+        dask_kills,
+        {"cohort": "shhs", "n_recording": 12, "hours": 1.0, "n_moment": 10, "seed": 11},
+        (*_CONVERTING, "flows/**/*.py", "tests/e2e/crash_campaign.py"),
+        (Bar("n_fault", most=0), Bar("n_interrupted", least=7)),
+        "tests/e2e/test_crash.py::test_a_killed_dask_worker_loses_nothing",
+    ),
     "round-trip": Campaign(
         round_trip,
         {"cohorts": ["shhs", "mesa"], "hours": 8.0},
@@ -316,6 +361,25 @@ CAMPAIGNS = {  # those that measure time come last
         ),
         (Bar("cpu_s.all.median", most=0.6), Bar("added_mb", most=200)),
         "tests/unit/test_prove.py::test_derived_cost",
+    ),
+    "scale": Campaign(
+        scale,
+        {"n_recording": 42_249, "n_dask": 2_000, "workers": 16, "n_row": 50_000},
+        (
+            *("schemas/*.py", "pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/discover.py"),
+            *(
+                "pipeline/layout.py",
+                "flows/commands/status.py",
+                "benchmarks/scale.py",
+                "benchmarks/scale_cohort.py",
+            ),
+        ),
+        (
+            Bar("archive.wall_s", most=1800),
+            Bar("archive.peak_mb", most=2000),
+            Bar("status.wall_s", most=1),
+        ),
+        "tests/unit/test_prove.py::test_scale",
     ),
     "conversion": Campaign(
         conversion,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(out: Path, failed: bool, report: bool, as_json: bool) -> None:
     """Count the recordings below OUT by outcome, reason and finding, from the ledger alone."""
-    from pipeline.write.ledger import read_ledger
+    from pipeline.write.ledger import read_plain_rows
     from schemas.errors import StoreIncomplete
 
     if report:
         _print_report(out, ".json" if as_json else ".md")
         return
-    rows = list(read_ledger(out).rows.values())
+    rows = read_plain_rows(out)
     if not rows:
         raise StoreIncomplete(
             "no ledger here",
@@ -35,7 +35,11 @@ def command(out: Path, failed: bool, report: bool, as_json: bool) -> None:
             do="Name a folder that convert has written to; a run that was stopped may have finished nothing.",
         )
     facts = _facts(rows)
-    bad = [{"recording": f"{r.cohort}/{r.key}", "reason": r.reason, "detail": r.detail} for r in rows if r.reason]
+    bad = [
+        {"recording": f"{row['cohort']}/{row['key']}", "reason": row["reason"], "detail": row.get("detail")}
+        for row in rows
+        if "reason" in row
+    ]
     if as_json:
         click.echo(json.dumps(facts | ({"failed": bad} if failed else {}), indent=2))
         return
@@ -63,15 +67,20 @@ def _print_report(out: Path, suffix: str) -> None:
     click.echo(text.rstrip())
 
 
-def _facts(rows: list[Any]) -> dict[str, Any]:
-    cohorts: dict[str, Counter[str]] = {}
+def _facts(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    from pipeline.write.ledger import Stored
+
+    cohorts: dict[str, Counter[str]] = defaultdict(Counter)
+    findings: Counter[str] = Counter()
     for row in rows:
-        cohorts.setdefault(row.cohort, Counter())[str(row.outcome)] += 1
+        cohorts[row["cohort"]][row["outcome"]] += 1
+        findings.update(row.get("findings", {}).keys())
+    stores = [Stored._make(row["store"]) for row in rows if "store" in row]
     return {
         "cohorts": {name: dict(sorted(counts.items())) for name, counts in sorted(cohorts.items())},
         "n_recordings": len(rows),
-        "n_epoch": sum(row.store.n_epoch for row in rows if row.store),
-        "n_byte": sum(row.store.n_byte for row in rows if row.store),
-        "reasons": dict(Counter(row.reason for row in rows if row.reason).most_common()),
-        "findings": dict(Counter(code for row in rows for code in row.findings).most_common()),
+        "n_epoch": sum(store.n_epoch for store in stores),
+        "n_byte": sum(store.n_byte for store in stores),
+        "reasons": dict(Counter(row["reason"] for row in rows if "reason" in row).most_common()),
+        "findings": dict(findings.most_common()),
     }

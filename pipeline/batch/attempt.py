@@ -17,9 +17,9 @@ from pipeline.batch.patience import patiently
 from pipeline.discover import Source
 from pipeline.fetch import fetched
 from pipeline.hashing import FileHash, check_unchanged, hash_file
-from pipeline.places import local_copy
+from pipeline.places import is_remote, local_copy
 from pipeline.verify import verify_store
-from pipeline.write.publish import discard, source_folder
+from pipeline.write.publish import discard, make_durable, source_folder
 from pipeline.write.readback import read_back
 from pipeline.write.store import StoreSummary
 from schemas.errors import OutOfMemory, PsgError, StorageError, StorageFull, StoreError
@@ -168,6 +168,8 @@ def _convert_once(job: Job, convert: Converter, manifest: CohortManifest) -> Con
         raise StorageError("the disk refused", saw=os.strerror(error.errno or 0)) from error
     for path, file in zip(job.source.paths, result.sources, strict=True):
         check_unchanged(path, file)
+    if not is_remote(job.final):
+        make_durable(job.temporary)
     return result
 
 

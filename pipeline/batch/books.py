@@ -28,6 +28,7 @@ from schemas.vocabulary import Outcome
 __all__ = ["Books", "Progress", "new_row"]
 
 _LOG = logging.getLogger("sleep2vec.run")
+_LOG.addHandler(logging.NullHandler())  # else Python prints warnings where nobody asked for a log
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pipeline.hashing import FileHash
 from pipeline.places import storage_errors
 from pipeline.write.lock import LEDGER_FOLDER
 from pipeline.write.segments import FileSegment, ObjectSegments, open_segment, read_segments
-from pipeline.write.store import StoreSummary
 from schemas.findings import Finding, Severity
 from schemas.vocabulary import Outcome
 
-__all__ = ["Ledger", "LedgerWriter", "Row", "Stored", "codes", "now", "outcome_of", "read_ledger", "store_path"]
+if TYPE_CHECKING:  # it brings xarray and pandas, and reading a ledger takes less than importing them
+    from pipeline.write.store import StoreSummary
+
+__all__ = [
+    "Ledger",
+    "LedgerWriter",
+    "Row",
+    "Stored",
+    "codes",
+    "now",
+    "outcome_of",
+    "read_ledger",
+    "read_plain_rows",
+    "store_path",
+]
 
 _SEGMENTS = "segments"
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=dict)
@@ -153,15 +166,31 @@ def read_ledger(out: Path) -> Ledger:
     -----
     Cost: about 13 µs of CPU time a row.
     """
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
-    state = []
     with _no_collection():
-        with storage_errors("the ledger cannot be read"):
-            segments = read_segments(out / LEDGER_FOLDER / _SEGMENTS)
-        for name, content in segments:
-            state.append((name, len(content)))
-            newest |= {(row["cohort"], row["key"]): row for row in _rows(content)}
-        return Ledger({name: Row.from_json(row) for name, row in newest.items()}, tuple(state))
+        newest, state = _newest(out)
+        return Ledger({name: Row.from_json(row) for name, row in newest.items()}, state)
+
+
+def read_plain_rows(out: Path) -> list[dict[str, Any]]:
+    """Return the newest row of every recording as `Row.to_json` gives it: for who counts, in half the time.
+
+    Raises
+    ------
+    StorageError
+        When the disk refuses.
+    """
+    with _no_collection():
+        newest, _ = _newest(out)
+        return list(newest.values())
+
+
+def _newest(out: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], tuple[tuple[str, int], ...]]:
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    with storage_errors("the ledger cannot be read"):
+        segments = read_segments(out / LEDGER_FOLDER / _SEGMENTS)
+    for _, content in segments:
+        newest |= {(row["cohort"], row["key"]): row for row in _rows(content)}
+    return newest, tuple((name, len(content)) for name, content in segments)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from schemas.store import ARRAY_FILE, PART
 
 __all__ = [
     "discard",
+    "make_durable",
     "n_unfinished",
     "publish",
     "published",
@@ -102,8 +103,23 @@ def n_unfinished(out: Path) -> int:
 # --- publishing --------------------------------------------------------------------------------------------
 
 
+def make_durable(temporary: Path) -> None:
+    """Wait until every file of a local store is on the disk: the slow part of publishing, for many workers at once.
+
+    Raises
+    ------
+    StorageError
+        When the disk refuses.
+    """
+    with storage_errors("the store cannot be published"):
+        for folder, _, files in os.walk(temporary):
+            for name in files:
+                _sync(Path(folder, name))
+            _sync(Path(folder))
+
+
 def publish(temporary: Path, final: Path) -> str:
-    """Make a finished store durable, then give it its name; a store of that name is replaced.
+    """Give a finished and durable store its name; a store of that name is replaced.
 
     A kill at any moment leaves a whole store or none under ``final``; whatever else remains is unfinished by its
     name, or in an object store by the lack of a root document.
@@ -128,10 +144,6 @@ def publish(temporary: Path, final: Path) -> str:
 
 
 def _rename(temporary: Path, final: Path) -> None:
-    for folder, _, files in os.walk(temporary):
-        for name in files:
-            _sync(Path(folder, name))
-        _sync(Path(folder))
     aside = temporary_name(final)
     replaces = final.exists()
     if replaces:

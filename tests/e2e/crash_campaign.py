@@ -2,7 +2,7 @@
 
 `campaign` draws the moments over the length of an undisturbed run; `kill_at` waits for stores to appear, which no
 busy machine can upset. What is converted, and by which command, is a `Subject`; the judgement is the same.
-``python -m tests.e2e.crash_campaign ROOT OUT`` is the stub's command.
+``python -m tests.e2e.crash_campaign ROOT OUT [local]`` is the stub's command, on a Dask cluster with the last word.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipeline.batch.executors import open_executor
 from pipeline.batch.run import run
 from pipeline.verify import verify_store
 from pipeline.write.ledger import read_ledger
@@ -89,28 +90,35 @@ class Campaign:
         return sum(moment.n_finished < self.n_recording for moment in self.moments)
 
 
-def stub_subject(tmp: Path, *, n_quick: int, n_gated: int) -> Subject:
+def stub_subject(tmp: Path, *, n_quick: int, n_gated: int, on_dask: bool = False) -> Subject:
     """Return a cohort of text files, the last of which wait for the gate."""
     gate, out = tmp / "gate", tmp / "out"
     texts = [""] * n_quick + [f"until={gate}"] * n_gated
     root = write_nights(tmp / "in", {f"n{i:03d}": text for i, text in enumerate(texts)})
-    return Subject([sys.executable, "-m", __name__, str(root), str(out)], out, len(texts), gate)
+    command = [sys.executable, "-m", __name__, str(root), str(out), *(["local"] if on_dask else [])]
+    return Subject(command, out, len(texts), gate)
 
 
-def command_subject(tmp: Path, *, cohort: str, n_recording: int, hours: float) -> Subject:
+def command_subject(tmp: Path, *, cohort: str, n_recording: int, hours: float, on_dask: bool = False) -> Subject:
     """Return a synthetic cohort and the command that a user would type."""
     cli, root, out = [sys.executable, "-m", "flows.cli"], tmp / "in", tmp / "out"
     size = ["--nights", str(n_recording), "--hours", str(hours)]
     subprocess.run([*cli, "synth", str(root), "--cohort", cohort, *size], check=True, stdout=subprocess.DEVNULL)
     convert = ["convert", cohort, "--root", str(root), "--out", str(out), "--workers", "2"]
+    convert += ["--dask", "local"] if on_dask else []
     return Subject([*cli, *convert], out, n_recording)
 
 
-def campaign(subject: Subject, *, n_moment: int, seed: int) -> Campaign:
+def campaign(subject: Subject, *, n_moment: int, seed: int, of_a_worker: bool = False) -> Campaign:
     """Measure an undisturbed run, then kill others at moments drawn over its length, one in each equal part.
 
     The output is emptied each time; the parent alone and the whole process group are killed alternately. The first
     run of all is not the measured one: it warms the caches.
+
+    Parameters
+    ----------
+    of_a_worker : bool
+        Kill one Dask worker each time instead; the run must then come to its end by itself.
     """
     for _ in range(2):
         shutil.rmtree(subject.out, ignore_errors=True)
@@ -122,13 +130,24 @@ def campaign(subject: Subject, *, n_moment: int, seed: int) -> Campaign:
     moments = []
     for i in range(n_moment):
         wait_s = (i + rng.random()) / n_moment * undisturbed_s
-        moments.append(_moment(subject, f"{wait_s:.2f} s", partial(_has_passed, wait_s), bool(i % 2)))
+        when, is_due = f"{wait_s:.2f} s", partial(_has_passed, wait_s)
+        moments.append(
+            _moment_of_a_worker(subject, when, is_due, rng)
+            if of_a_worker
+            else _moment(subject, when, is_due, bool(i % 2))
+        )
     return Campaign(subject.n_recording, round(undisturbed_s, 2), tuple(moments))
 
 
 def kill_at(subject: Subject, n_store: int, *, whole_group: bool) -> Moment:
     """Kill a run when so many stores are published and another one is begun."""
     return _moment(subject, f"{n_store} stores", partial(_has_stores, subject.out, n_store), whole_group)
+
+
+def kill_worker_at(subject: Subject, n_store: int, *, seed: int) -> Moment:
+    """Kill a Dask worker of a run when so many stores are published and another one is begun."""
+    is_due = partial(_has_stores, subject.out, n_store)
+    return _moment_of_a_worker(subject, f"{n_store} stores", is_due, random.Random(seed))
 
 
 def _has_passed(wait_s: float, elapsed_s: float) -> bool:
@@ -155,6 +174,39 @@ def _moment(subject: Subject, when: str, is_due: Callable[[float], bool], whole_
     faults += [f"written by two runs: {key}" for key, written in after.items() if _is_mixed(written, killed_ns)]
     faults += _faults_at_end(subject, after)
     return Moment(when, whole_group, len(before), n_converted, tuple(faults))
+
+
+def _moment_of_a_worker(subject: Subject, when: str, is_due: Callable[[float], bool], rng: random.Random) -> Moment:
+    shutil.rmtree(subject.out, ignore_errors=True)
+    subject.open_gate(is_open=False)
+    begun_s = time.monotonic()
+    with subprocess.Popen(
+        subject.command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and not (is_due(time.monotonic() - begun_s) and _dask_workers(process.pid)):
+            time.sleep(0.02)
+        before = _stores(subject.out)
+        if workers := _dask_workers(process.pid):
+            os.kill(rng.choice(workers), signal.SIGKILL)
+        subject.open_gate(is_open=True)
+        faults = [f"exit code {code}"] if (code := process.wait()) else []
+    after = _stores(subject.out)
+    faults += [f"redone: {key}" for key, written in before.items() if after.get(key) != written]
+    faults += _faults_at_end(subject, after)
+    return Moment(when, False, len(before), len(after) - len(before), tuple(faults))
+
+
+def _dask_workers(parent: int) -> list[int]:
+    """Return the processes that the run's cluster has started; what these start converts."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            of = int(stat.read_text().rpartition(")")[2].split()[1])
+            if of == parent and b"spawn_main" in (stat.parent / "cmdline").read_bytes():
+                found.append(int(stat.parent.name))
+        except OSError:  # it has just ended
+            continue
+    return sorted(found)
 
 
 def _faults_at_end(subject: Subject, stores: dict[str, dict[str, int]]) -> list[str]:
@@ -230,4 +282,6 @@ def _is_mixed(written_ns: dict[str, int], killed_ns: int) -> bool:
 
 
 if __name__ == "__main__":
-    run(make_plan(Path(sys.argv[1]), Path(sys.argv[2])), convert, workers=2)
+    root, out, *dask = sys.argv[1:]
+    with open_executor(*dask, workers=2) as executor:
+        run(make_plan(Path(root), Path(out)), convert, executor=executor)

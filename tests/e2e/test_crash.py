@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.crash_campaign import campaign, command_subject, kill_at, stub_subject
+from tests.e2e.crash_campaign import campaign, command_subject, kill_at, kill_worker_at, stub_subject
 
 
 def test_three_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
@@ -17,6 +17,13 @@ def test_three_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
         assert moment.faults == ()
         assert n_store <= moment.n_finished <= 3
         assert moment.n_converted == 6 - moment.n_finished
+
+
+def test_a_killed_dask_worker_loses_nothing(tmp_path: Path) -> None:
+    """Others do what it had in hand; the run ends well by itself, and what was finished is not done again."""
+    moment = kill_worker_at(stub_subject(tmp_path, n_quick=2, n_gated=3, on_dask=True), 2, seed=1)
+    assert moment.faults == ()
+    assert (moment.n_finished, moment.n_converted) == (2, 3)
 
 
 @pytest.mark.system

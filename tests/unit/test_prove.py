@@ -43,6 +43,15 @@ def test_synthesis_speed(progress: Progress) -> None:
     assert found["edf_mb"] == pytest.approx(38 * 0.1 / 8, rel=0.25)
 
 
+def test_scale(progress: Progress) -> None:
+    """Every made-up recording is converted and then kept, by processes and by Dask, and a ledger is counted."""
+    found = prove.scale(progress, {"n_recording": 30, "n_dask": 20, "workers": 2, "n_row": 100})
+    assert set(found) == {"archive", "processes", "dask", "status"}
+    assert [found[name]["n_recording"] for name in ("archive", "processes", "dask")] == [30, 20, 20]
+    assert all(found[name]["wall_s"] > found[name]["least_s"] for name in ("archive", "processes", "dask"))
+    assert found["status"]["n_row"] == 100
+
+
 def test_decoding(progress: Progress) -> None:
     """Every reader is compared with reading the bytes."""
     found = prove.decoding(progress, {"rounds": 1, "records": 60})

@@ -265,7 +265,7 @@ def test_publish_replaces_an_older_store(make_night: MakeNight, tmp_path: Path) 
 KILLED = """
 import os, sys
 from pathlib import Path
-from pipeline.write.publish import publish
+from pipeline.write.publish import make_durable, publish
 
 def die_before(step):
     def hook(event, args):
@@ -281,6 +281,7 @@ for trial in sorted(Path(sys.argv[1]).iterdir(), key=lambda folder: int(folder.n
     child = os.fork()
     if child == 0:
         die_before(int(trial.name))
+        make_durable(temporary)
         publish(temporary, final)
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

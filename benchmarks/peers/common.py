@@ -11,12 +11,14 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
+import neurokit2 as nk
 import numpy as np
 import xarray as xr
 import zarr  # noqa: F401  (otherwise loaded at the first write: its import would count as work)
 
 EPOCH_S = 30
 CHUNK_EPOCH = 60
+IBI_HZ = 4
 DIMENSIONS = {128: "fast_sample", 32: "mid_sample", 4: "slow_sample", 1: "step_sample"}
 STAGES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 3, 5: 4}  # W, N1, N2, N3 (stages 3 and 4), REM; all else is unscored
 TO_VOLT = {"uV": 1e-6, "mV": 1e-3, "V": 1.0}
@@ -80,10 +82,24 @@ def read_stages(path: Path) -> tuple[float, np.ndarray]:
     return first_s or 0.0, np.array(stages, np.int8)
 
 
+def intervals(ecg: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Return the interval between beats at 4 Hz, held from beat to beat, by neurokit2's default detector."""
+    _, found = nk.ecg_peaks(nk.ecg_clean(ecg, sampling_rate=rate_hz), sampling_rate=rate_hz)
+    beats_s = np.asarray(found["ECG_R_Peaks"]) / rate_hz
+    at_s = np.arange(len(ecg) * IBI_HZ // rate_hz) / IBI_HZ
+    following = np.searchsorted(beats_s, at_s, "right")
+    inside = (following > 0) & (following < len(beats_s))
+    ibi = np.full(at_s.size, np.nan, np.float32)
+    ibi[inside] = np.diff(beats_s)[following[inside] - 1]
+    return ibi
+
+
 def write(job: Job, channels: dict[str, np.ndarray]) -> None:
-    """Cut the channels into epochs and write them with the stages, float32, chunks of 60 epochs."""
+    """Derive the intervals, cut into epochs and write with the stages, float32, chunks of 60 epochs."""
     first_s, stages = read_stages(job.annotation)
-    rates = {target.channel: target.rate_hz for target in job.targets}
+    rates = {target.channel: target.rate_hz for target in job.targets} | {"ibi": IBI_HZ}
+    if "ecg" in channels:
+        channels = {**channels, "ibi": intervals(channels["ecg"], rates["ecg"])}
     begin = {name: round(first_s * rates[name]) for name in channels}
     whole = min((len(value) - begin[name]) // (rates[name] * EPOCH_S) for name, value in channels.items())
     n_epoch = min(len(stages), whole)

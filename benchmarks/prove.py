@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -80,44 +80,6 @@ def _kills(*, n_moment: int, seed: int, after_stores: Sequence[int], **nights: A
     return {"undisturbed_s": found.undisturbed_s, "drawn": drawn, "counted": counted_rows}
 
 
-def dask_kills(progress: Progress, parameters: Parameters) -> Figures:
-    """Kill -9 of a Dask worker at moments drawn over the length of a run, which must end well by itself."""
-    found = progress.once("kills", lambda: _dask_kills(**parameters))
-    moments = found["drawn"]
-    return {
-        "n_interrupted": sum(m["n_finished"] < parameters["n_recording"] for m in moments),
-        "n_fault": sum(len(m["faults"]) for m in moments),
-        **found,
-    }
-
-
-def _dask_kills(*, n_moment: int, seed: int, **nights: Any) -> Figures:
-    from tests.e2e.crash_campaign import campaign, command_subject
-
-    with tempfile.TemporaryDirectory() as folder:
-        subject = command_subject(Path(folder), on_dask=True, **nights)
-        found = campaign(subject, n_moment=n_moment, seed=seed, of_a_worker=True)
-    return {"undisturbed_s": found.undisturbed_s, "drawn": [asdict(moment) for moment in found.moments]}
-
-
-def scale(progress: Progress, parameters: Parameters) -> Figures:
-    """A whole archive whose conversions are naps: what planner, run loop, executors and ledger cost."""
-    n, n_dask, workers = parameters["n_recording"], parameters["n_dask"], parameters["workers"]
-    return {
-        "archive": progress.once("archive", lambda: _child("scale", n, workers)),
-        "processes": progress.once("processes", lambda: _child("scale", n_dask, workers)),
-        "dask": progress.once("dask", lambda: _child("scale", n_dask, workers, "--dask")),
-        "status": progress.once("status", lambda: _status(parameters["n_row"])),
-    }
-
-
-def _status(n_row: int) -> Figures:
-    from benchmarks.scale import status_s
-
-    with tempfile.TemporaryDirectory() as folder:
-        return status_s(Path(folder), n_row)
-
-
 def round_trip(progress: Progress, parameters: Parameters) -> Figures:
     """Nights to stores and back, through two independent readers."""
     return {
@@ -155,27 +117,29 @@ def decoding(progress: Progress, parameters: Parameters) -> Figures:
     }
 
 
-def derived_cost(progress: Progress, parameters: Parameters) -> Figures:
-    """CPU and memory of a night's derived channels, with one thread."""
-    options = ("--hours", parameters["hours"], "--runs", parameters["runs"])
-    with _one_thread():
-        found: Figures = progress.once("all runs", lambda: _child("derived", *options))
-    return found
+def one_program(module: str, *flags: str) -> Callable[[Progress, Parameters], Figures]:
+    """Return what runs a benchmark that prints its figures, with one thread; parameters are its options."""
+
+    def find(progress: Progress, parameters: Parameters) -> Figures:
+        options: list[Any] = [*flags]
+        for name, value in parameters.items():
+            options += [f"--{name}", *(value if isinstance(value, list) else [value])]
+        with _one_thread():
+            found: Figures = progress.once("all runs", lambda: _child(module, *options))
+        return found
+
+    return find
 
 
-def beats(progress: Progress, parameters: Parameters) -> Figures:
-    """Beats of annotated records, of three detectors in the same run, with one thread."""
-    options = ("--data", parameters["data"], "--runs", parameters["runs"], "--figures")
-    with _one_thread():
-        found: Figures = progress.once("all detectors", lambda: _child("beats", *options))
-    return found
+derived_cost = one_program("derived")
+beats = one_program("beats", "--figures")
+intervals = one_program("ibi", "--json")
 
 
-def intervals(progress: Progress, parameters: Parameters) -> Figures:
-    """Inter-beat intervals in every condition of nights, and of annotated records."""
-    options = ("--data", parameters["data"], "--hours", parameters["hours"], "--seeds", *parameters["seeds"])
-    with _one_thread():
-        found: Figures = progress.once("all conditions", lambda: _child("ibi", "--json", *options))
+def flow_overhead(progress: Progress, parameters: Parameters) -> Figures:
+    """CPU and wall time of the flow *convert* over those of the same conversion without Prefect."""
+    options = [text for name, value in parameters.items() for text in (f"--{name}", value)]
+    found: Figures = progress.once("all ways", lambda: _child("flows", *options))
     return found
 
 
@@ -301,13 +265,6 @@ CAMPAIGNS = {  # those that measure time come last
         (Bar("n_fault", most=0), Bar("n_interrupted", least=7), Bar("n_with_some_finished", least=4)),
         "tests/e2e/test_crash.py::test_three_kills_leave_nothing_to_repair",
     ),
-    "dask-kills": Campaign(
-        dask_kills,
-        {"cohort": "shhs", "n_recording": 12, "hours": 1.0, "n_moment": 10, "seed": 11},
-        (*_CONVERTING, "flows/**/*.py", "tests/e2e/crash_campaign.py"),
-        (Bar("n_fault", most=0), Bar("n_interrupted", least=7)),
-        "tests/e2e/test_crash.py::test_a_killed_dask_worker_loses_nothing",
-    ),
     "round-trip": Campaign(
         round_trip,
         {"cohorts": ["shhs", "mesa"], "hours": 8.0},
@@ -335,7 +292,10 @@ CAMPAIGNS = {  # those that measure time come last
     "ibi": Campaign(
         intervals,
         {"data": "../shared/data/mitdb", "hours": 1.0, "seeds": [31, 32, 33, 34, 35]},
-        (*_BEATS, "pipeline/derive/ibi.py", "pipeline/synth/*.py", "benchmarks/ibi*.py"),
+        (
+            *(*_BEATS, "pipeline/derive/ibi.py", "benchmarks/ibi*.py", "pipeline/synth/cardiac.py"),
+            *("pipeline/synth/night.py", "pipeline/synth/noise.py", "pipeline/synth/sources.py"),
+        ),
         (
             *(Bar("worst.off_percent", most=0.5), Bar("worst.clean_median_ms", most=2)),
             *(Bar("worst.clean_p95_ms", most=8), Bar("worst.clean_rmssd_error_ms", most=2)),
@@ -362,24 +322,12 @@ CAMPAIGNS = {  # those that measure time come last
         (Bar("cpu_s.all.median", most=0.6), Bar("added_mb", most=200)),
         "tests/unit/test_prove.py::test_derived_cost",
     ),
-    "scale": Campaign(
-        scale,
-        {"n_recording": 42_249, "n_dask": 2_000, "workers": 16, "n_row": 50_000},
-        (
-            *("schemas/*.py", "pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/discover.py"),
-            *(
-                "pipeline/layout.py",
-                "flows/commands/status.py",
-                "benchmarks/scale.py",
-                "benchmarks/scale_cohort.py",
-            ),
-        ),
-        (
-            Bar("archive.wall_s", most=1800),
-            Bar("archive.peak_mb", most=2000),
-            Bar("status.wall_s", most=1),
-        ),
-        "tests/unit/test_prove.py::test_scale",
+    "flows": Campaign(
+        flow_overhead,
+        {"nights": 200, "hours": 0.3, "workers": 2, "rounds": 1},
+        ("flows/*.py", "benchmarks/flows.py"),
+        (Bar("batch_100.over_plain_cpu_s", most=1.05),),
+        "tests/unit/flows/test_conversion.py::test_the_plain_way_is_timed",
     ),
     "conversion": Campaign(
         conversion,

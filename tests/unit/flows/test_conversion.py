@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from benchmarks.flows import timed
 from flows.conversion import Batch, Conversion, convert_in_batches
 from flows.reporting import artifact_key, batch_line, failure_table, summary_table
 from pipeline.synth import synthesise
 from schemas.errors import ManifestNotFound, SourceMissing
+from tests.e2e.flow_campaign import many_nights
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,13 @@ def test_batches_hold_every_recording_once(download: Path, tmp_path: Path) -> No
     again = convert_in_batches(what, batches.append)
     assert again.new == ()
     assert [batch_line(batch) for batch in batches] == ["batch 1: 1 failed (1 of 1 done)"]
+
+
+def test_the_plain_way_is_timed(tmp_path: Path) -> None:
+    """What the flow's overhead is compared with."""
+    spent = timed(str(many_nights(tmp_path / "dl", 2)), str(tmp_path / "out"), 1, None)
+    assert spent["cpu_s"] > 0
+    assert spent["wall_s"] > 0
 
 
 def test_nothing_to_do_is_no_batch(download: Path, tmp_path: Path) -> None:

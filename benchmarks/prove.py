@@ -26,6 +26,7 @@ from benchmarks import campaign, evidence, quotes
 from benchmarks.convert import MOST_CPU, MOST_MEMORY
 from benchmarks.evidence import Bar, Campaign, Figures, Key, Parameters, Progress
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
+from benchmarks.operation import dask_kills, scale
 
 UNFINISHED = evidence.ROOT / "out" / "prove"
 
@@ -134,13 +135,7 @@ def one_program(module: str, *flags: str) -> Callable[[Progress, Parameters], Fi
 derived_cost = one_program("derived")
 beats = one_program("beats", "--figures")
 intervals = one_program("ibi", "--json")
-
-
-def flow_overhead(progress: Progress, parameters: Parameters) -> Figures:
-    """CPU and wall time of the flow *convert* over those of the same conversion without Prefect."""
-    options = [text for name, value in parameters.items() for text in (f"--{name}", value)]
-    found: Figures = progress.once("all ways", lambda: _child("flows", *options))
-    return found
+flow_overhead = one_program("flows")
 
 
 def conversion(progress: Progress, parameters: Parameters) -> Figures:
@@ -265,6 +260,13 @@ CAMPAIGNS = {  # those that measure time come last
         (Bar("n_fault", most=0), Bar("n_interrupted", least=7), Bar("n_with_some_finished", least=4)),
         "tests/e2e/test_crash.py::test_three_kills_leave_nothing_to_repair",
     ),
+    "dask-kills": Campaign(
+        dask_kills,
+        {"cohort": "shhs", "n_recording": 12, "hours": 1.0, "n_moment": 10, "seed": 11},
+        (*_CONVERTING, "flows/**/*.py", "tests/e2e/crash_campaign.py"),
+        (Bar("n_fault", most=0), Bar("n_interrupted", least=7)),
+        "tests/e2e/test_crash.py::test_a_killed_dask_worker_loses_nothing",
+    ),
     "round-trip": Campaign(
         round_trip,
         {"cohorts": ["shhs", "mesa"], "hours": 8.0},
@@ -328,6 +330,25 @@ CAMPAIGNS = {  # those that measure time come last
         ("flows/*.py", "benchmarks/flows.py"),
         (Bar("batch_100.over_plain_cpu_s", most=1.05),),
         "tests/unit/flows/test_conversion.py::test_the_plain_way_is_timed",
+    ),
+    "scale": Campaign(
+        scale,
+        {"n_recording": 42_249, "n_dask": 2_000, "workers": 16, "n_row": 50_000},
+        (
+            *("schemas/*.py", "pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/discover.py"),
+            *(
+                "pipeline/layout.py",
+                "flows/commands/status.py",
+                "benchmarks/scale.py",
+                "benchmarks/scale_cohort.py",
+            ),
+        ),
+        (
+            Bar("archive.wall_s", most=1800),
+            Bar("archive.peak_mb", most=2000),
+            Bar("status.wall_s", most=1),
+        ),
+        "tests/unit/test_prove.py::test_scale",
     ),
     "conversion": Campaign(
         conversion,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -74,7 +74,7 @@ def make_splits(
     external : iterable of str
         Cohorts that are kept apart as a whole.
     extend : Splits, optional
-        Nobody in it moves; the others are added so that the shares come out.
+        Nobody in it moves; the others are added so that the shares come out. Its external cohorts stay external.
 
     Raises
     ------
@@ -84,9 +84,10 @@ def make_splits(
         When ``extend`` has a family in two splits, or persons of an external cohort in another one.
     """
     everyone = list(people)
-    apart = tuple(sorted(external))
     kept = dict(extend.of) if extend is not None else {}
-    _check_request({person.cohort for person in everyone}, val, test, apart)
+    asked = set(external)
+    apart = sorted(asked | {_cohort(subject) for subject, split in kept.items() if split is Split.EXTERNAL})
+    _check_request({person.cohort for person in everyone}, val, test, asked)
     _check_apart(kept, apart)
     shares = {Split.TRAIN: 1.0 - val - test, Split.VAL: val, Split.TEST: test}
     drawn = draw(everyone, seed=seed, shares=shares, external=apart, kept=kept)
@@ -95,14 +96,18 @@ def make_splits(
     return splits
 
 
-def _check_request(cohorts: set[str], val: float, test: float, external: tuple[str, ...]) -> None:
+def _cohort(subject: str) -> str:
+    return subject.partition("/")[0]
+
+
+def _check_request(cohorts: set[str], val: float, test: float, external: set[str]) -> None:
     if min(val, test) < 0 or val + test >= 1:
         raise SplitInvalid(
             "the shares leave nobody to train on",
             saw=f"val {val:g}, test {test:g}",
             expected="shares from 0 that add up to less than 1",
         )
-    if absent := set(external) - cohorts:
+    if absent := external - cohorts:
         raise SplitInvalid(
             "no such cohort here",
             saw=", ".join(sorted(absent)),
@@ -110,8 +115,8 @@ def _check_request(cohorts: set[str], val: float, test: float, external: tuple[s
         )
 
 
-def _check_apart(kept: Mapping[str, Split], external: tuple[str, ...]) -> None:
-    used = [s for s, split in kept.items() if split is not Split.EXTERNAL and s.partition("/")[0] in external]
+def _check_apart(kept: Mapping[str, Split], external: Sequence[str]) -> None:
+    used = [s for s, split in kept.items() if split is not Split.EXTERNAL and _cohort(s) in external]
     if used:
         raise SplitLeak(
             "a cohort cannot become external any more",
@@ -121,7 +126,7 @@ def _check_apart(kept: Mapping[str, Split], external: tuple[str, ...]) -> None:
         )
 
 
-def _header(seed: int, val: float, test: float, external: tuple[str, ...], extend: Splits | None) -> dict[str, str]:
+def _header(seed: int, val: float, test: float, external: Sequence[str], extend: Splits | None) -> dict[str, str]:
     from importlib.metadata import version
 
     return {
@@ -156,7 +161,7 @@ def check_no_leak(rows: Iterable[tuple[str, str | None, str]]) -> None:
     for subject, family, split in rows:
         seen.setdefault(f"person {subject}", set()).add(str(split))
         if family:
-            seen.setdefault(f"family {subject.partition('/')[0]}/{family}", set()).add(str(split))
+            seen.setdefault(f"family {_cohort(subject)}/{family}", set()).add(str(split))
     torn = sorted(name for name, splits in seen.items() if len(splits) > 1)
     if torn:
         raise SplitLeak(

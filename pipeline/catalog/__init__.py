@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 
 from schemas.errors import SelectionError
 
-if find_spec("polars") is None:
+try:
+    import_module("polars")
+except ImportError:
     raise SelectionError(
         "the catalog needs more than is installed", do="Install it: pip install 'sleep2vec[catalog]'."
-    )
+    ) from None

@@ -3,8 +3,8 @@
 A cell that is withheld must not follow from the others and the sum: where it would be the only one, the next
 smallest is withheld, too.
 
-Source: the rule of the National Sleep Research Resource and of the US Centers for Medicare & Medicaid Services,
-which withhold small cells (theirs: below 11); five is the usual least (ONS, Statistics Netherlands).
+Source: in kind, the cell size suppression policy of the US Centers for Medicare & Medicaid Services, which
+withholds 1 to 10; ours withholds 1 to 4.
 """
 
 from __future__ import annotations

@@ -213,6 +213,14 @@ def test_a_used_cohort_cannot_become_external() -> None:
         make_splits(people, external=["b"], extend=make_splits(people))
 
 
+def test_an_external_cohort_stays_external() -> None:
+    """Its new persons are external, too, without being asked for again."""
+    first = make_splits([Person("a/1"), Person("b/1")], external=["b"])
+    later = make_splits([Person("a/1"), Person("b/1"), Person("b/2")], extend=first)
+    assert later.of == {"a/1": Split.TRAIN, "b/1": Split.EXTERNAL, "b/2": Split.EXTERNAL}
+    assert later.header["external"] == "b"
+
+
 # --- leaks -------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from pipeline.catalog.columns import TABLES
@@ -82,3 +83,30 @@ def test_example_in_sql_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     )
     n_channel = duckdb.sql("SELECT sum(len(channels)) FROM 'stores/catalog.parquet'").fetchall()[0][0]
     assert joined.fetchall() == [(n_channel, 4)]
+
+
+def test_pandas_opens_the_tables(folder: Path) -> None:
+    """So does pandas, through pyarrow: the same rows and columns."""
+    for name, columns in TABLES.items():
+        table = pd.read_parquet(folder / "stores" / f"{name}.parquet")
+        assert list(table.columns) == list(columns)
+        assert table["recording"].nunique() == 4
+
+
+def test_without_polars_the_command_says_what_to_install(tmp_path: Path) -> None:
+    """Polars comes with an extra; the error names it."""
+    code = (
+        "import sys\n"
+        "class NoPolars:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'polars':\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, NoPolars())\n"
+        "from flows.cli import main\n"
+        "sys.argv = ['sleep2vec', 'catalog', 'query', '.', 'hours > 1']\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "pip install 'sleep2vec[catalog]'" in done.stderr) == (2, True), done.stderr

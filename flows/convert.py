@@ -50,7 +50,7 @@ def convert(conversion: Conversion) -> Converted:
     )
     if report.failed:
         create_table_artifact(
-            failure_table(report.failed, conversion.out),
+            failure_table(report),
             artifact_key("failures", done.cohort),
             f"Failed recordings of {done.cohort} by reason.",
         )

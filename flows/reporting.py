@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,14 +45,18 @@ def summary_table(report: RunReport) -> Table:
     return [{"recordings": what, "n": n} for what, n in (counts | done | left).items()]
 
 
-def failure_table(failed: Iterable[Row], out: str) -> Table:
+def failure_table(report: RunReport) -> Table:
     """Return why recordings failed, the most frequent reason first, with an example and the next command."""
     by_reason: dict[str, list[Row]] = {}
-    for row in failed:
+    for row in report.failed:
         by_reason.setdefault(row.reason or "", []).append(row)
-    command = f"sleep2vec status {shlex.quote(out)} --failed"
     return [
-        {"reason": reason, "n": len(rows), "for example": rows[0].detail or rows[0].key, "next command": command}
+        {
+            "reason": reason,
+            "n": len(rows),
+            "for example": rows[0].detail or rows[0].key,
+            "next command": report.next_command,
+        }
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     ]
 

@@ -85,7 +85,7 @@ def test_a_failed_recording_is_told_with_its_reason(server: Server, tmp_path: Pa
         assert run.wait(120) == 3
     (failure,) = server.tables(f"failures-{COHORT}")[-1]
     assert (failure["reason"], failure["n"]) == ("edf_corrupt", 1)
-    assert failure["next command"].startswith("sleep2vec status")
+    assert failure["next command"].startswith("sleep2vec ")
     assert server.runs("nightly")[-1]["state"]["type"] == "COMPLETED"
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.layout import Folders, fill
-from pipeline.places import FileStat, files_below, is_remote, storage_errors
+from pipeline.places import FileStat, entries, files_below, is_remote, storage_errors
 from schemas.errors import ManifestInvalid, PsgError, SourceMissing, StorageError
 from schemas.findings import Finding, finding
 from schemas.manifest import CohortManifest, Layout, Privacy
@@ -154,7 +154,7 @@ def discover(manifest: CohortManifest, root: Path) -> tuple[Source, ...]:
     """
     root = root.absolute()
     with storage_errors("the root cannot be looked at"):
-        is_there = root.is_dir()
+        is_there = bool(entries(root)) if is_remote(root) else root.is_dir()
     if not is_there:
         raise SourceMissing("the root is not a folder", do="Give --root the folder that the layout starts from.")
     folders = Folders(root)

@@ -16,6 +16,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -30,6 +32,7 @@ __all__ = [
     "files_below",
     "is_remote",
     "local_copy",
+    "matching_files",
     "place",
     "read_all",
     "remove_files",
@@ -41,6 +44,7 @@ __all__ = [
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{2,}(/.*)?")  # no user, no password, no port
+_MAGIC = re.compile(r"[*?\[]")  # what makes a name a pattern
 _CONNECT_S, _READ_S = 10, 30  # seconds; a large object comes in parts, each within the second
 _N_TRY = 3  # of a request that was cut off or not answered
 _FOREIGN = ("botocore", "aiobotocore", "aiohttp", "urllib3")  # errors of these are the network's or the store's
@@ -221,6 +225,29 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[str, FileStat]]:
             else:
                 stat = entry.stat(follow_symlinks=False)
                 yield prefix + entry.name, FileStat(stat.st_size, stat.st_mtime_ns)
+
+
+def matching_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files below a folder whose path fits a pattern of `pathlib.Path.glob` without ``**``.
+
+    The libraries behind URLs take a store that does not answer for one that has no such file; this does not.
+
+    Raises
+    ------
+    OSError
+        When the object store cannot be listed.
+    """
+    if not is_remote(folder):
+        return [path for path in folder.glob(pattern) if path.is_file()]
+    parts = pattern.split("/")
+    start = folder.joinpath(*takewhile(lambda part: not _MAGIC.search(part), parts[:-1]))
+    prefix = _key(start).removeprefix(_key(folder)).lstrip("/")
+    names = (f"{prefix}/{name}".lstrip("/") for name in files_below(start))
+    return [folder / name for name in names if _fits(name.split("/"), parts)]
+
+
+def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
 
 
 # --- many files at once ------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ def served() -> Iterator[str]:
     try:
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
+        urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()  # servers of one process share data
         urlopen(Request(f"{endpoint}/{BUCKET}", method="PUT")).close()
         yield endpoint
     finally:

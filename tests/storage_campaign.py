@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pipeline.write.publish import published
 from schemas.vocabulary import Outcome
 from tests.object_store import BUCKET, environment_of, proxied, served, short_waits
 from tests.stub_cohort import write_nights
+from tests.stub_run import start
 
 __all__ = ["MODES", "Cut", "client_of", "cut"]
 
@@ -28,16 +28,6 @@ MODES = ("refuse", "reset", "hang")
 _N_NIGHT = 8  # of a long form; the everyday one has fewer
 _SLEEP_S = 0.2  # a conversion
 _GIVES_UP_S = 120.0  # a run that is still there then never ends
-_RUN = """
-import sys
-from pathlib import Path
-from pipeline.batch.run import run
-from pipeline.places import place
-from tests.stub_cohort import convert, make_plan
-if __name__ == "__main__":
-    report = run(make_plan(place(sys.argv[1]), place(sys.argv[2])), convert, workers=2)
-    sys.exit(3 if report.failed else 0)
-"""
 
 
 @dataclass(frozen=True)
@@ -92,7 +82,8 @@ def cut(tmp: Path, mode: str, seed: int, *, n_night: int = _N_NIGHT) -> Cut:
         out = place(f"s3://{BUCKET}/out")
         _upload(root)
         arguments = [f"s3://{BUCKET}/in", str(out)]
-        first = _start(arguments, proxy.endpoint)
+        client = environment_of(proxy.endpoint) | short_waits()
+        first = start(*arguments, **client)
         _wait_for_rows(draw.randrange(n_night - 1), log, first)
         time.sleep(draw.uniform(0, 0.5))
         proxy.mode = mode
@@ -100,16 +91,16 @@ def cut(tmp: Path, mode: str, seed: int, *, n_night: int = _N_NIGHT) -> Cut:
         if draw.random() < 0.5:
             first.kill()
         proxy.mode = "pass"
-        code = first.wait(_GIVES_UP_S)
+        first.communicate(timeout=_GIVES_UP_S)
         finished = _finished(out)
         before = _problems(out)
         begun = _counts(log)
-        second = _start(arguments, proxy.endpoint)
-        second.wait(_GIVES_UP_S)
+        second = start(*arguments, **client)
+        second.communicate(timeout=_GIVES_UP_S)
         redone = tuple(name for name in sorted(finished) if _counts(log)[name] > begun[name])
         rows = read_ledger(out).rows.values()
         outcomes = dict(Counter(str(row.outcome) for row in rows))
-        return Cut(code, n_night, len(finished), redone, (*before, *_problems(out)), outcomes)
+        return Cut(first.returncode, n_night, len(finished), redone, (*before, *_problems(out)), outcomes)
 
 
 def _upload(root: Path) -> None:
@@ -117,15 +108,7 @@ def _upload(root: Path) -> None:
         (place(f"s3://{BUCKET}/in") / path.relative_to(root).as_posix()).write_bytes(path.read_bytes())
 
 
-def _start(arguments: list[str], endpoint: str) -> subprocess.Popen[bytes]:
-    environment = os.environ | environment_of(endpoint) | short_waits()
-    here = Path(__file__).parents[1]
-    return subprocess.Popen(
-        [sys.executable, "-c", _RUN, *arguments], cwd=here, env=environment, stderr=subprocess.DEVNULL
-    )
-
-
-def _wait_for_rows(n: int, log: Path, run: subprocess.Popen[bytes]) -> None:
+def _wait_for_rows(n: int, log: Path, run: subprocess.Popen[str]) -> None:
     """Wait until more than ``n`` conversions have begun."""
     while run.poll() is None and len(log.read_text().split()) <= n:
         time.sleep(0.01)

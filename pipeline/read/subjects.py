@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.places import matching_files, storage_errors
 from pipeline.read.source_file import open_source
 from pipeline.read.subject_values import MAX_AGE, fold_value, meaning_of
 from schemas.errors import SubjectTableCorrupt
@@ -105,7 +106,8 @@ def load_subjects(root: Path, rule: SubjectRule | None) -> Subjects:
 
 
 def _load(root: Path, rule: SubjectTable) -> _Table | None:
-    paths = sorted((p for p in root.glob(rule.path) if p.is_file()), key=_natural)
+    with storage_errors("the subjects' tables cannot be looked for"):
+        paths = sorted(matching_files(root, rule.path), key=_natural)
     if not paths:
         return None
     path = paths[-1]

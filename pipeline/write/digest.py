@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.places import files_below, is_remote, storage_errors
+from pipeline.places import FileStat, files_below, is_remote, storage_errors
 from schemas.store import ARRAY_FILE
 
 __all__ = ["stat_digest", "stat_digests"]
@@ -20,8 +20,12 @@ def stat_digest(path: Path) -> str:
 
     Differs whenever a file was added, removed, resized or written again; reads no contents.
     """
+    return _digest(files_below(path))
+
+
+def _digest(files: Mapping[str, FileStat]) -> str:
     digest = hashlib.sha256()
-    for name, (size, mtime_ns) in sorted(files_below(path).items()):
+    for name, (size, mtime_ns) in sorted(files.items()):
         digest.update(f"{name}\0{size}\0{mtime_ns}\n".encode())
     return digest.hexdigest()
 
@@ -43,4 +47,5 @@ def stat_digests(stores: Sequence[Path]) -> list[str | None]:
 
 def _remote_digest(store: Path) -> str | None:
     """What has no root document is no store there: it was being written, replaced or removed."""
-    return stat_digest(store) if (store / ARRAY_FILE).exists() else None
+    files = files_below(store)
+    return _digest(files) if ARRAY_FILE in files else None

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.api import open_recording
+from pipeline.discover import discover
 from pipeline.places import (
     copy_in,
     copy_out,
@@ -18,19 +20,25 @@ from pipeline.places import (
     files_below,
     is_remote,
     local_copy,
+    matching_files,
     place,
     read_all,
     remove_files,
     storage_errors,
 )
+from pipeline.read.subjects import load_subjects
+from pipeline.write.digest import stat_digests
 from pipeline.write.ledger import LedgerWriter, Row, read_ledger
 from pipeline.write.publish import publish, published, withdraw
 from schemas.errors import StorageError
+from schemas.manifest import SubjectRule
 from schemas.vocabulary import Outcome
 from tests.object_store import BUCKET, served
 from tests.storage_campaign import client_of
+from tests.stub_cohort import manifest
 
 _NUMBERS = count()
+_TABLE = {"tables": [{"path": "data/a-*.csv", "key": "id", "fields": {"site": {"columns": ["site"]}}}]}
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +182,34 @@ def test_what_is_not_storage_passes() -> None:
     """A fault of the program is not hidden as one of the disk."""
     with pytest.raises(ZeroDivisionError), storage_errors("it failed"):
         raise ZeroDivisionError
+
+
+def test_files_are_found_by_pattern_in_both_places(folder: Path, tmp_path: Path) -> None:
+    """A star stays within its folder, and folders are no files."""
+    for top in (folder, tmp_path):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        _write(top, "data/a-1.csv", "data/a-2.csv", "data/b.csv", "a-3.csv")
+        for pattern, expected in {
+            "data/a-*.csv": ["data/a-1.csv", "data/a-2.csv"],
+            "*/b.csv": ["data/b.csv"],
+            "a-3.csv": ["a-3.csv"],
+            "data": [],
+            "none/*.csv": [],
+        }.items():
+            assert sorted(matching_files(top, pattern)) == [top / name for name in expected]
+
+
+def test_a_store_that_does_not_answer_is_not_an_empty_one(server: str) -> None:
+    """Nothing is planned, found or read as absent when nobody could be asked."""
+    out = place(f"s3://{BUCKET}/away")
+    with client_of("http://127.0.0.1:9"):
+        for ask in (
+            lambda: read_ledger(out),
+            lambda: published(out),
+            lambda: stat_digests([out / "a" / "b.zarr"]),
+            lambda: discover(manifest(), out),
+            lambda: load_subjects(out, SubjectRule.model_validate(_TABLE)),
+            lambda: open_recording(out / "a" / "b.zarr"),
+        ):
+            with pytest.raises(StorageError, match="no connection"):
+                ask()

@@ -56,7 +56,7 @@ THINNING: Mapping[str, int] = MappingProxyType({"fast_sample": 8, "slow_sample":
 SET = "set.json"  # written last: what the set is made of, its terms, seed and choices; without it there is no set
 INDEX = "index.parquet"  # one row a recording, all splits, in the order in which they lie
 STATISTICS = "statistics.json"  # moments and quantiles of every modality over the split train
-FILES = "files.json"  # size and checksums of every other file but SET, by path relative to the set
+FILES = "files.json"  # size and CRC-32C of every block of every other file but SET, by path relative to the set
 CARD = "card.md"
 
 

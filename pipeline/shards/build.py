@@ -42,7 +42,7 @@ from schemas.shard import (
 from schemas.store import ARRAY_FILE
 from schemas.vocabulary import Modality, Split
 
-__all__ = ["SPLITS", "BuildReport", "Recipe", "build_set", "write_set"]
+__all__ = ["SPLITS", "BuildReport", "Recipe", "build_from", "build_set", "write_set"]
 
 SPLITS = "splits.tsv"  # the split file that the set was built by, kept in it
 Progress = Callable[[int, int], None]  # recordings done, of how many
@@ -110,7 +110,18 @@ def build_set(out: Path, target: Path, recipe: Recipe, *, on_progress: Progress 
         When the disk refuses.
     """
     recordings = good_recordings(out)
-    splits = _splits(recordings, recipe)
+    return build_from(recordings, _splits(recordings, recipe), target, recipe, on_progress=on_progress)
+
+
+def build_from(
+    recordings: Sequence[Chosen],
+    splits: Splits,
+    target: Path,
+    recipe: Recipe,
+    *,
+    on_progress: Progress | None = None,
+) -> BuildReport:
+    """Build a set from chosen recordings, as `build_set`."""
     ordered = in_order(recordings, splits, recipe.seed)
     fingerprint = _fingerprint(ordered, recipe)
     there = set_at(target)
@@ -137,7 +148,11 @@ def _fingerprint(ordered: Mapping[Split, Sequence[Chosen]], recipe: Recipe) -> s
     """Return what a set is decided by: recordings in their order, splits, modalities, layout, program."""
     made_of = {split: [(r.name, r.root_digest) for r in chosen] for split, chosen in ordered.items()}
     how = (SPEC_VERSION, version("sleep2vec"), recipe.modalities, recipe.seed, recipe.codec, recipe.shard_epoch)
-    return hashlib.sha256(json.dumps([made_of, how], sort_keys=True).encode()).hexdigest()
+    return _sha256(json.dumps([made_of, how], sort_keys=True).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _build(
@@ -234,12 +249,12 @@ def write_set(
     listing = _pretty({"block_byte": BLOCK_BYTE, "files": listed})
     (folder / FILES).write_bytes(listing)
     splits = {
-        name: {**facts, "root_digest": listed[f"{group_name(name)}/{ARRAY_FILE}"]["sha256"]}
+        name: {**facts, "root_digest": _sha256((folder / group_name(name) / ARRAY_FILE).read_bytes())}
         for name, facts in said["splits"].items()
     }
     whole: dict[str, Any] = {"spec": SPEC, "spec_version": SPEC_VERSION, **said, "splits": splits}
     whole["n_byte"] = sum(facts["size"] for facts in listed.values())
-    whole["files_digest"] = hashlib.sha256(listing).hexdigest()
+    whole["files_digest"] = _sha256(listing)
     whole["self_digest"] = self_digest(whole)
     (folder / SET).write_bytes(_pretty(whole))
     return whole

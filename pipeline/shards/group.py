@@ -10,7 +10,7 @@ from pipeline.shards.choose import Chosen
 from pipeline.shards.layout import shard_document
 from pipeline.shards.night import NightFacts, night_blocks
 from pipeline.shards.rasters import class_meanings
-from pipeline.shards.recording import RecordingStore
+from pipeline.shards.recording import RecordingStore, Scratch
 from pipeline.shards.tables import Placed, night_arrays
 from pipeline.shards.write import ArrayWriter, FileFacts, file_facts
 from pipeline.write.documents import array_document, encoded, root_document
@@ -71,11 +71,11 @@ class GroupWriter:
         n_epoch = sum(recording.n_epoch for recording in self._chosen)
         specs = array_specs(self._modalities)
         writers = {name: self._writer(name, specs[name], n_epoch) for name in specs if name not in NIGHT_ARRAYS}
-        placed, start = [], 0
+        placed, start, scratch = [], 0, Scratch()
         for index, chosen in enumerate(self._chosen):
             facts = NightFacts()
             store = RecordingStore(chosen.path, chosen.name, chosen.root_digest)
-            for name, block in night_blocks(store, self._modalities, index, facts):
+            for name, block in night_blocks(store, self._modalities, index, facts, scratch):
                 writers[name].append(block)
             placed.append(Placed(chosen, self._split, start, facts))
             start += chosen.n_epoch

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.shards.moments import Histogram
 from pipeline.shards.rasters import rasters
-from pipeline.shards.recording import RecordingStore
+from pipeline.shards.recording import RecordingStore, Scratch
 from schemas.errors import SpecViolation
 from schemas.event_terms import EVENT_TYPES
 from schemas.shard import modality_kind
@@ -46,9 +46,9 @@ class NightFacts:
 
 
 def night_blocks(
-    store: RecordingStore, modalities: Sequence[Modality], index: int, facts: NightFacts
+    store: RecordingStore, modalities: Sequence[Modality], index: int, facts: NightFacts, scratch: Scratch
 ) -> Iterator[tuple[str, Block]]:
-    """Yield name and epochs of every array on ``epoch``, one at a time, so that one channel is in memory at once.
+    """Yield name and epochs of every array on ``epoch``, one at a time; a block is gone at the next one.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def night_blocks(
         Position of the recording in its split.
     facts : NightFacts
         Gets what the tables say.
+    scratch : Scratch
+        Where a channel is unpacked.
     """
     n_epoch = store.n_epoch
     channels = list(store.plain("channel"))
@@ -65,7 +67,7 @@ def night_blocks(
         channel = store.primary(modality)
         if channel is not None:
             usable[:, column] = all_usable[:, channels.index(channel)]
-        yield modality, _modality(store, modality, channel, usable[:, column], facts)
+        yield modality, _modality(store, modality, channel, usable[:, column], facts, scratch)
     stage = store.plain("stage")
     facts.stages = {int(code): int(n) for code, n in zip(*np.unique(stage, return_counts=True), strict=True)}
     yield "recording_index", np.full(n_epoch, index, "<i4")
@@ -87,15 +89,22 @@ def _event_codes(store: RecordingStore) -> Block:
 
 
 def _modality(
-    store: RecordingStore, modality: Modality, channel: str | None, usable: NDArray[np.float32], facts: NightFacts
+    store: RecordingStore,
+    modality: Modality,
+    channel: str | None,
+    usable: NDArray[np.float32],
+    facts: NightFacts,
+    scratch: Scratch,
 ) -> Block:
     kind = modality_kind(modality)
     n_per_epoch = kind.rate_class.n_per_epoch
     if channel is None:
         facts.rows[modality] = ModalityRow()
-        return np.full((store.n_epoch, n_per_epoch), MISSING, "<i2")
+        nothing = scratch.take((store.n_epoch, n_per_epoch))
+        nothing.fill(MISSING)
+        return nothing
     attrs = store.documents[channel]["attributes"]
-    counts = store.counts(channel)
+    counts = store.counts(channel, scratch)
     if counts.shape != (store.n_epoch, n_per_epoch) or attrs["scale_factor"] != kind.scale:
         raise SpecViolation(
             f"{channel} cannot stand for {modality}",

@@ -60,12 +60,14 @@ def _draw(
     duration_s: NDArray[np.float64],
     code: NDArray[np.int16],
 ) -> None:
+    n_second = len(event)
     first = np.floor(onset_s).astype(np.int64)
     last = np.maximum(first + 1, np.ceil(onset_s + np.nan_to_num(duration_s)).astype(np.int64))
-    for start, stop, kind in zip(first.tolist(), last.tolist(), code.tolist(), strict=True):
-        event[max(0, start) : max(0, stop)] = kind
-        if 0 <= start < len(onset):
-            onset[start] = min(_MOST, max(0, int(onset[start])) + 1)
+    span = np.clip([first, last], 0, n_second).tolist()
+    for start, stop, kind in zip(*span, code.tolist(), strict=True):
+        event[start:stop] = kind
+    begun = np.bincount(first[(first >= 0) & (first < n_second)], minlength=n_second)
+    onset[begun > 0] = np.minimum(begun[begun > 0], _MOST)
 
 
 def class_meanings(event_class: EventClass) -> dict[int, str]:

@@ -18,6 +18,7 @@ from pipeline.shards.documents import arrays_of, read_group, read_set
 from pipeline.shards.read import ShardSet, open_shards
 from pipeline.shards.sources import Folder
 from pipeline.shards.verify_rules import document_rules, index_rules, night_rules, statistics_rules
+from pipeline.shards.write import summed
 from pipeline.splits import check_no_leak
 from schemas.errors import PsgError, SplitLeak, StoreIncomplete
 from schemas.shard import FILES, SET, group_name
@@ -111,7 +112,7 @@ def _files(path: Path, said: dict[str, Any], contents: dict[str, Path]) -> Itera
     for name, facts in listed.items():
         if name not in contents:
             yield _file_problem(name, "the file is missing", "store_incomplete")
-        elif contents[name].stat().st_size != facts["size"] or _digest(contents[name]) != facts["sha256"]:
+        elif summed(contents[name]) != facts:
             yield _file_problem(name, "the bytes are not those that were written", "store_corrupt")
     for name in sorted(set(contents) - set(listed) - {FILES, SET}):
         yield _file_problem(name, "the set does not list this file", "spec_violation")
@@ -120,11 +121,6 @@ def _files(path: Path, said: dict[str, Any], contents: dict[str, Path]) -> Itera
 def _file_problem(name: str, what: str, reason: str) -> Problem:
     parts = name.split("/")
     return Problem("S2", name, parts[1] if len(parts) > 2 else "", "", what, reason)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 # --- one split ---------------------------------------------------------------------------------------------

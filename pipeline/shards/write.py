@@ -1,12 +1,11 @@
 """Write an array of a set epoch by epoch: nothing is held, every file knows its checksums when it is closed.
 
-A recording rarely ends where a chunk does. Chunks that are not compressed are written as their epochs come; only
-those that are compressed are gathered first.
+A recording rarely ends where a chunk does. Large chunks that are not compressed are written as their epochs come;
+small ones, and those that are compressed, are gathered first.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,28 +15,27 @@ import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
-from pipeline.shards.layout import Grid
+from pipeline.shards.layout import CHECKSUM_BYTE, Grid
 from pipeline.write.shard import LEVEL, NAME
 from schemas.shard import BLOCK_BYTE, Codec
 
 __all__ = ["ArrayWriter", "FileFacts", "SummedFile", "as_bytes", "checksum", "file_facts", "summed"]
 
-FileFacts = dict[str, Any]  # size, sha256, crc32c of every block
+FileFacts = dict[str, Any]  # size, and CRC-32C of every block
 _ABSENT = np.iinfo(np.uint64).max
 _BUFFER_BYTE = 1 << 20
+_SMALL_BYTE = 1 << 16  # a chunk below is cheaper to copy than to write in parts
 
 
 class _Sums:
-    """Size and checksums of bytes as they go by."""
+    """Size and checksums of bytes as they go by: CRC-32C, which costs a tenth of SHA-256."""
 
     def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
         self._blocks: list[int] = [0]
         self.size = 0
 
     def add(self, content: NDArray[np.uint8]) -> None:
         """Take over bytes."""
-        self._sha256.update(content.data)
         while len(content):
             if self.size and self.size % BLOCK_BYTE == 0:
                 self._blocks.append(0)
@@ -48,7 +46,7 @@ class _Sums:
 
     def facts(self) -> FileFacts:
         """Return what the set's list says of a file."""
-        return {"size": self.size, "sha256": self._sha256.hexdigest(), "crc32c": self._blocks}
+        return {"size": self.size, "crc32c": self._blocks}
 
 
 class SummedFile:
@@ -104,7 +102,10 @@ class ArrayWriter:
 
     def __init__(self, folder: Path, document: Mapping[str, Any]) -> None:
         self._folder, self._grid = folder, Grid.of(document)
-        self._gathered = np.empty(self._grid.chunk_shape, self._grid.dtype)
+        n_byte = self._grid.chunk * self._grid.epoch_byte
+        self._gathers = self._grid.codec is Codec.ZSTD or n_byte < _SMALL_BYTE
+        self._stored = np.empty(n_byte + CHECKSUM_BYTE, np.uint8)  # a chunk as it is stored, if nothing packs it
+        self._gathered = self._stored[:n_byte].view(self._grid.dtype).reshape(self._grid.chunk_shape)
         self._file: SummedFile | None = None
         self._entries: list[tuple[int, int]] = []  # of the file that is open: offset and bytes of each chunk
         self._chunk_start = self._n_in_chunk = self._crc = 0
@@ -132,21 +133,25 @@ class ArrayWriter:
             self._end_file(self._file)
 
     def _add(self, file: SummedFile, part: NDArray[Any]) -> None:
-        if self._grid.codec is Codec.NONE:
+        if self._gathers:
+            self._gathered[self._n_in_chunk : self._n_in_chunk + len(part)] = part
+        else:
             content = as_bytes(part)
             self._crc = google_crc32c.extend(self._crc, content)
             file.write(content)
-        else:
-            self._gathered[self._n_in_chunk : self._n_in_chunk + len(part)] = part
         self._n_in_chunk += len(part)
 
     def _end_chunk(self, file: SummedFile) -> None:
         if self._grid.codec is Codec.ZSTD:
             item = self._grid.dtype.itemsize
             body = blosc.compress(self._gathered, NAME.encode(), LEVEL, blosc.BITSHUFFLE, 0, item)
-            self._crc = google_crc32c.value(body)
             file.write(np.frombuffer(body, np.uint8))
-        file.write(checksum(self._crc))
+            file.write(checksum(google_crc32c.value(body)))
+        elif self._gathers:
+            self._stored[-CHECKSUM_BYTE:] = checksum(google_crc32c.value(self._stored[:-CHECKSUM_BYTE]))
+            file.write(self._stored)
+        else:
+            file.write(checksum(self._crc))
         self._entries.append((self._chunk_start, file.size - self._chunk_start))
         self._chunk_start, self._n_in_chunk, self._crc = file.size, 0, 0
         if len(self._entries) == self._grid.n_slot:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pipeline.batch.attempt import Converted, Failed, Job
 from pipeline.batch.workers import Gone, in_workers
+from schemas.errors import WorkerDied
 
 __all__ = ["Answer", "Attempt", "Executor", "Processes", "open_executor"]
 
@@ -77,12 +78,17 @@ def open_executor(
     Raises
     ------
     WorkerDied
-        When the cluster does not answer, or has no worker.
+        When Dask is not installed, or the cluster does not answer.
     """
     if dask is None:
         yield Processes(workers, memory_byte)
         return
-    from pipeline.batch.dask_executor import open_dask
+    try:
+        from pipeline.batch.dask_executor import open_dask
+    except ModuleNotFoundError as error:
+        raise WorkerDied(
+            "Dask is not installed", saw=f"no module {error.name}", do="Install the extra dask."
+        ) from None
 
     with open_dask(dask, workers=workers, memory_byte=memory_byte) as executor:
         yield executor

@@ -57,7 +57,7 @@ def open_dask(address: str, *, workers: int, memory_byte: int | None) -> Iterato
                 n_workers=workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port: several clusters may run on one machine
                 memory_limit=memory_byte or "auto",
             ) as cluster,
             Client(cluster) as client,  # type: ignore[no-untyped-call]

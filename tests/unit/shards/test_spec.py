@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-from flows.commands import shards
+import numpy as np
+import pytest
+import xarray as xr
+
+from flows import many_words
 from schemas import shard
 from schemas.shard import EPOCH_ARRAYS, INDEX_COLUMNS, MODALITY_COLUMNS, NIGHT_ARRAYS, array_specs, raster_arrays
 from schemas.vocabulary import Modality, Split
 
-PAGE = (Path(__file__).parents[3] / "docs" / "shard-spec.md").read_text("utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "shard-spec.md").read_text("utf-8")
 
 
 def test_every_name_is_on_the_page() -> None:
@@ -42,7 +48,26 @@ def test_types_and_fills_are_those_of_the_tables() -> None:
     assert {specs[name].dims[0] for name in NIGHT_ARRAYS} == {"recording", "modality"}
 
 
+def test_the_examples_run(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the page and the readers' guide show works as shown, and both ways give the same."""
+    (tmp_path / "DIR").symlink_to(built)
+    (tmp_path / "shards").symlink_to(built)
+    monkeypatch.chdir(tmp_path)
+    first, last = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    guide = (DOCS / "read-the-stores.md").read_text("utf-8")
+    plain, direct = re.findall(r"```text\n((?:train = |from pipeline\.shards).*?)```", guide, re.DOTALL)
+    seen: dict[str, Any] = {"xr": xr, "np": np}
+    exec(compile(first, "first", "exec"), seen)
+    exec(compile(plain, "plain", "exec"), seen)
+    values = seen["train"].eeg.values[:120]
+    exec(compile(direct, "direct", "exec"), seen)
+    counts = np.where(seen["window"] == -32768, np.nan, seen["window"] * seen["shards"].scale_factor("eeg"))
+    np.testing.assert_array_equal(counts, values)
+    exec(compile(last, "last", "exec"), seen)
+    assert len(list(tmp_path.glob("synthetic-night-*.npz"))) == len(seen["nights"].recording)
+
+
 def test_the_command_knows_the_words() -> None:
     """Choices of the command line are the vocabulary's; it does not import it to say --help."""
-    assert tuple(Modality) == shards._NAMES
-    assert tuple(Split) == shards._SPLITS
+    assert tuple(Modality) == many_words.MODALITIES
+    assert tuple(Split) == many_words.SPLITS

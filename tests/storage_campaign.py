@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import subprocess
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,12 +66,20 @@ class Cut:
 @contextmanager
 def client_of(endpoint: str) -> Iterator[None]:
     """Let this process be a client of a server; clients that know another one are forgotten."""
+    with mock.patch.dict(os.environ, environment_of(endpoint)):
+        _forget_clients()
+        yield
+        _forget_clients()
+
+
+def _forget_clients() -> None:
+    """Drop all clients, those of zarr with them, which leaves their connections to the garbage collector."""
     from s3fs import S3FileSystem
 
-    with mock.patch.dict(os.environ, environment_of(endpoint)):
-        S3FileSystem.clear_instance_cache()
-        yield
-        S3FileSystem.clear_instance_cache()
+    S3FileSystem.clear_instance_cache()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def cut(tmp: Path, mode: str, seed: int, *, n_night: int = _N_NIGHT) -> Cut:

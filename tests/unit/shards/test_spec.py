@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from flows import many_words
+from flows.commands.shards import command
 from schemas import shard
 from schemas.shard import EPOCH_ARRAYS, INDEX_COLUMNS, MODALITY_COLUMNS, NIGHT_ARRAYS, array_specs, raster_arrays
 from schemas.vocabulary import Modality

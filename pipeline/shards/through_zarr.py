@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from io import UnsupportedOperation
 from typing import Any
 
 import numpy as np
@@ -108,15 +109,15 @@ class _SourceStore(Store):
 
     def list(self) -> AsyncIterator[str]:
         """Servers do not list."""
-        raise NotImplementedError
+        raise UnsupportedOperation("a source has no listing")
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         """Servers do not list."""
-        raise NotImplementedError
+        raise UnsupportedOperation("a source has no listing")
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Servers do not list."""
-        raise NotImplementedError
+        raise UnsupportedOperation("a source has no listing")
 
 
 def _range(asked: ByteRequest | None) -> tuple[int, int | None]:

@@ -77,7 +77,7 @@ class _Split:
         self.files: dict[str, FileFacts] = {}
         self.histograms = {m: Histogram() for m in modalities}
 
-    def write(self, nights: Iterable[Night], codec: Codec, shard_epoch: int, *, summed: bool) -> None:
+    def write(self, nights: Iterable[Night], codec: Codec, shard_epoch: int, *, is_summed: bool) -> None:
         """Write arrays and documents."""
         specs = {k: v for k, v in array_specs(self._modalities).items() if k not in NIGHT_ARRAYS}
         sizes = {"modality": len(self._modalities)}
@@ -88,7 +88,7 @@ class _Split:
             document = shard_document(spec, (self._n_epoch, *rest), attrs, codec, shard_epoch=shard_epoch)
             writers[name] = ArrayWriter(self._root / self._name / name, self._put_document(name, document))
         for index, night in enumerate(nights):
-            self._row(night, summed)
+            self._row(night, is_summed)
             for name, block in self._blocks(night, index):
                 writers[name].append(np.ascontiguousarray(block, np.dtype(specs[name].data_type)))
         for name, writer in writers.items():
@@ -114,12 +114,12 @@ class _Split:
         default |= {k: np.full((n, 30), -1) for k in array_specs([]) if k.startswith(("event_", "onset_"))}
         yield from (default | dict(night.arrays)).items()
 
-    def _row(self, night: Night, summed: bool) -> None:
+    def _row(self, night: Night, is_summed: bool) -> None:
         row: dict[str, Any] = {"subject": night.subject, "length": night.n_epoch, "facts": night.facts}
         for modality in self._modalities:
             kind = modality_kind(modality)
             row[modality] = (0, *[float("nan")] * 4)
-            if modality in night.counts and summed:
+            if modality in night.counts and is_summed:
                 histogram = Histogram.of_night(np.ascontiguousarray(night.counts[modality]), modality)
                 self.histograms[modality].add(histogram)
                 center, scale = histogram.center_and_scale()
@@ -170,7 +170,7 @@ def write_nights(
     *,
     codec: Codec = Codec.NONE,
     shard_epoch: int = SHARD_EPOCH,
-    summed: bool = True,
+    is_summed: bool = True,
 ) -> Path:
     """Write a set.
 
@@ -178,7 +178,7 @@ def write_nights(
     ----------
     splits : mapping of split to nights
         ``train`` among them.
-    summed : bool
+    is_summed : bool
         Whether medians and moments are those of the samples; made up otherwise, which is much faster.
 
     Returns
@@ -193,7 +193,7 @@ def write_nights(
     for split, nights in splits.items():
         n_epoch = sum(night.n_epoch for night in nights)
         writer = _Split(root, split, n_epoch, modalities)
-        writer.write(nights, codec, shard_epoch, summed=summed)
+        writer.write(nights, codec, shard_epoch, is_summed=is_summed)
         files |= writer.files
         index += writer.index(split)
         n_subject = len({night.subject for night in nights})
@@ -201,7 +201,8 @@ def write_nights(
         if split == "train":
             made_up = {"mean": 0.0, "sd": 1.0}
             of = {
-                m: writer.histograms[m].to_json(modality_kind(m).scale) if summed else made_up for m in modalities
+                m: writer.histograms[m].to_json(modality_kind(m).scale) if is_summed else made_up
+                for m in modalities
             }
             moments = {"split": split, "modalities": {str(m): facts for m, facts in of.items()}}
     schema = {name: getattr(polars, kind) for name, kind in index_columns(modalities).items()}

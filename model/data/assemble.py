@@ -38,34 +38,33 @@ class Assembler:
     ) -> None:
         self.scaling, self.labels, self.device = scaling, labels, torch.device(device)
         self.with_measured = with_measured
-        self.buffers = Buffers()
-        self._metadata = Metadata(
-            torch.from_numpy(people.subject),
-            torch.from_numpy(people.age_years).float(),
-            torch.from_numpy(people.sex),
-            torch.from_numpy(people.site),
-        )
-
-    @property
-    def is_on_host(self) -> bool:
-        """Whether samples are scaled in this process's memory."""
-        return self.device.type == "cpu"
+        self._buffers = Buffers()
+        self.is_on_host = self.device.type == "cpu"  # samples are scaled in this process's memory
+        self._people = (people.subject, people.age_years.astype(np.float32), people.sex, people.site)
 
     def begin(self, draw: Draw) -> Assembly:
         """Return a batch into which windows are to be put."""
         return Assembly(self, draw)
 
+    def there(self, values: NDArray[Any]) -> Tensor:
+        """Return an array as a tensor on the device."""
+        tensor = torch.from_numpy(values)
+        return tensor if self.is_on_host else tensor.to(self.device)
+
     def metadata(self, draw: Draw) -> Metadata:
         """Return whom the windows are from."""
-        rows = torch.from_numpy(draw.recording)
-        facts = self._metadata
-        own = Metadata(facts.subject[rows], facts.age_years[rows], facts.sex[rows], facts.site[rows])
-        return own.to(str(self.device))
+        return Metadata(*(self.there(column[draw.recording]) for column in self._people))
 
-    def empty(self, draw: Draw, modality: str) -> Tensor:
-        """Return room for the samples of a modality, (B, T, N)."""
-        shape = (len(draw), draw.n_epoch, modality_kind(Modality(modality)).rate_class.n_per_epoch)
-        return self.buffers.tensor(shape) if self.is_on_host else torch.empty(shape, device=self.device)
+    def empty(self, draw: Draw) -> dict[str, Tensor]:
+        """Return room for samples, (B, T, N) each."""
+        tokens = (len(draw), draw.n_epoch)
+        shapes = [(*tokens, modality_kind(Modality(name)).rate_class.n_per_epoch) for name in draw.modalities]
+        if self.is_on_host:
+            return dict(zip(draw.modalities, self._buffers.tensors(shapes), strict=True))
+        return {
+            name: torch.empty(shape, device=self.device)
+            for name, shape in zip(draw.modalities, shapes, strict=True)
+        }
 
 
 class Assembly:
@@ -73,9 +72,11 @@ class Assembly:
 
     def __init__(self, common: Assembler, draw: Draw) -> None:
         self._common, self._draw, self._n_done = common, draw, 0
-        self._samples = {name: common.empty(draw, name) for name in draw.modalities}
+        self._samples = common.empty(draw)
         asked_for = self._samples if common.with_measured else {}
         self._measured = {name: torch.empty_like(t, dtype=torch.bool) for name, t in asked_for.items()}
+        own = (self._samples, self._measured) if common.is_on_host else ({}, {})
+        self._out, self._is_measured = ({name: t.numpy() for name, t in tensors.items()} for tensors in own)
         self._facts = Raw.of_facts(draw, common.labels)
 
     @property
@@ -93,7 +94,7 @@ class Assembly:
                 for at, counts in gatherer.pieces(draw, row, modality):
                     done = at + len(counts)
                     self._put(modality, row, slice(at, done), counts)
-                self._put_nothing(modality, row, slice(done, None))
+                self._put_nothing(modality, row, done)
         self._n_done = len(draw)
 
     def add(self, part: Draw, raw: Raw) -> None:
@@ -105,18 +106,14 @@ class Assembly:
                 continue
             for row, length in enumerate(part.length.tolist()):
                 self._put(modality, first + row, slice(0, length), counts[row, :length])
-                self._put_nothing(modality, first + row, slice(length, None))
+                self._put_nothing(modality, first + row, length)
         for own, new in ((self._facts.valid, raw.valid), (self._facts.labels, raw.labels)):
             for name, values in new.items():
                 own[name][first : self._n_done] = values
 
     def batch(self) -> Batch:
         """Return the batch; all windows have been put in."""
-        draw, device = self._draw, self._common.device
-
-        def there(values: NDArray[Any]) -> Tensor:
-            return torch.from_numpy(values).to(device)
-
+        draw, there = self._draw, self._common.there
         return Batch(
             self._samples,
             {name: there(valid) for name, valid in self._facts.valid.items()},
@@ -131,15 +128,17 @@ class Assembly:
 
     def _put(self, modality: str, row: int, epochs: slice, counts: NDArray[np.int16]) -> None:
         recording, scaling = self._draw.recording[row], self._common.scaling
-        out = self._samples[modality][row, epochs].numpy()
-        to_float(counts, scaling.gain[modality][recording], scaling.offset[modality][recording], out)
+        gain, offset = scaling.gain[modality][recording], scaling.offset[modality][recording]
+        to_float(counts, gain, offset, self._out[modality][row, epochs])
         if self._measured:
-            np.not_equal(counts, MISSING, out=self._measured[modality][row, epochs].numpy())
+            np.not_equal(counts, MISSING, out=self._is_measured[modality][row, epochs])
 
-    def _put_nothing(self, modality: str, row: int, epochs: slice) -> None:
-        self._samples[modality][row, epochs] = 0
-        if self._measured:
-            self._measured[modality][row, epochs] = False
+    def _put_nothing(self, modality: str, row: int, first: int) -> None:
+        """Fill what lies beyond a window's end."""
+        if first < self._draw.n_epoch:
+            self._out[modality][row, first:] = 0
+            if self._measured:
+                self._is_measured[modality][row, first:] = False
 
     def _put_on_device(self, modality: str, rows: slice, counts: NDArray[np.int16]) -> None:
         there = torch.from_numpy(counts).to(self._common.device)

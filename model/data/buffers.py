@@ -5,7 +5,9 @@ A fresh buffer of megabytes costs more than what is written into it: the system 
 
 from __future__ import annotations
 
+import math
 import weakref
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -20,11 +22,12 @@ class Buffers:
     def __init__(self) -> None:
         self._idle: dict[int, list[np.ndarray]] = {}
 
-    def tensor(self, shape: tuple[int, ...]) -> Tensor:
-        """Return a tensor, float32, whose contents are anything."""
-        size = int(np.prod(shape))
-        idle = self._idle.setdefault(size, [])
-        memory = idle.pop() if idle else np.empty(size, np.float32)
+    def tensors(self, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+        """Return tensors, float32, whose contents are anything; their memory is used again when all are gone."""
+        sizes = [math.prod(shape) for shape in shapes]
+        idle = self._idle.setdefault(sum(sizes), [])
+        memory = idle.pop() if idle else np.empty(sum(sizes), np.float32)
         view = memory[:]  # lives as long as a tensor lies in it
         weakref.finalize(view, idle.append, memory).atexit = False
-        return torch.from_numpy(view).view(shape)
+        parts = torch.split(torch.from_numpy(view), sizes)
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]

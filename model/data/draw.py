@@ -78,6 +78,10 @@ class Spans:
         length = np.where(high > low, last - first + 1, 0)
         return cls(np.where(high > low, first - nights.start, 0), length, nights.present, names)
 
+    def only(self, keep: NDArray[np.bool_]) -> Spans:
+        """Leave the other nights out."""
+        return replace(self, length=np.where(keep, self.length, 0))
+
     def having(self, modalities: tuple[str, ...], n_needed: int) -> NDArray[np.int64]:
         """Return the nights that have at least so many of the modalities, and epochs."""
         columns = [self.modalities.index(name) for name in modalities]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -103,10 +104,13 @@ class Gatherer:
     least_usable: float
     in_bed_only: bool
 
+    @cached_property
+    def _column(self) -> dict[str, int]:
+        return {str(modality): column for column, modality in enumerate(self.shards.modalities)}
+
     def pieces(self, draw: Draw, row: int, modality: str) -> Iterator[tuple[int, NDArray[np.int16]]]:
         """Yield first epoch and counts of a window's pieces; nothing where the night does not have the modality."""
-        column = self.shards.modalities.index(Modality(modality))
-        if not self.shards.nights.present[draw.recording[row], column]:
+        if not self.shards.nights.present[draw.recording[row], self._column[modality]]:
             return
         at = 0
         for piece in self.shards.pieces(modality, self._first(draw, row), int(draw.length[row])):
@@ -139,20 +143,17 @@ class Gatherer:
                 self._label(draw, row, name, values[row])
 
     def _valid(self, draw: Draw, row: int, raw: Raw) -> None:
-        """A modality that the night does not have has no usable sample."""
+        """A modality that the night does not have is nowhere valid."""
         length = int(draw.length[row])
         usable = self._read(draw, row, "usable_fraction") >= self.least_usable
         if self.in_bed_only:
             usable &= (self._read(draw, row, "in_bed") != 0)[:, None]
-        nights, names = self.shards.nights, self.shards.modalities
-        for modality in draw.modalities:
-            column = names.index(Modality(modality))
-            valid = raw.valid[modality][row]
-            valid[length:] = False
-            if nights.present[draw.recording[row], column]:
-                valid[:length] = usable[:, nights.column[column]]
-            else:
-                valid[:length] = False
+        nights = self.shards.nights
+        present, column = nights.present[draw.recording[row]], nights.column
+        for modality, valid in raw.valid.items():
+            own = self._column[modality]
+            valid[row, :length] = usable[:, column[own]] if present[own] else False
+            valid[row, length:] = False
 
     def _label(self, draw: Draw, row: int, name: str, out: NDArray[np.int8]) -> None:
         length = int(draw.length[row])

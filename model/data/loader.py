@@ -7,6 +7,7 @@ batch between them. A loader that was stopped goes on with the very next batch.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Options:
         A token is valid when at least this share of its samples is usable.
     in_bed_only : bool
         Leave out what is known to be before lights off and after lights on.
+    n_person : int, optional
+        Nights of so many persons only, drawn by the seed.
     dropout : SensorDropout, optional
         Sensors that fail on purpose.
     with_measured : bool
@@ -62,6 +65,7 @@ class Options:
     modalities: Sequence[Modality | str] | None = None
     least_usable: float = 0.5
     in_bed_only: bool = True
+    n_person: int | None = None
     dropout: SensorDropout | None = None
     with_measured: bool = False
     workers: int = 0
@@ -102,6 +106,11 @@ class Loader:
                 do="Ask for other modalities or pairs; the set's card says who has what.",
             )
 
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What batches may hold."""
+        return self._plan.spans.modalities
+
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches from the current place on: without end, or to the end of the pass."""
         has_slots = self._options.workers > 0 or not self._assembler.is_on_host
@@ -111,7 +120,14 @@ class Loader:
                 seeds = [self._plan.seed, place.number, place.step, self._options.rank]
                 self._options.dropout.apply(batch, np.random.default_rng(seeds))
             yield batch
+            del batch  # its memory is for the next one, once the caller has let go of it as well
         self._pass, self._step = self._pass + 1, 0
+
+    def read(self, draw: Draw) -> Batch:
+        """Return windows that the caller names, whatever the plan; read in this process, on the host."""
+        assembly = self._assembler.begin(draw)
+        assembly.read(self._gatherer)
+        return assembly.batch()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place behind the last batch that was yielded."""
@@ -143,9 +159,7 @@ class Loader:
 
     def _directly(self) -> Iterator[tuple[_Place, Draw, Batch]]:
         for place, draw in self._draws():
-            assembly = self._assembler.begin(draw)
-            assembly.read(self._gatherer)
-            yield place, draw, assembly.batch()
+            yield place, draw, self.read(draw)
 
     def _through_slots(self) -> Iterator[tuple[_Place, Draw, Batch]]:
         slots = self._slots = self._slots or self._new_slots()
@@ -203,6 +217,16 @@ def _identity(plan: Plan, shards: ShardSet) -> str:
     return digest.hexdigest()
 
 
+def _spans(shards: ShardSet, options: Options, seed: int) -> Spans:
+    """Return what windows may be taken from."""
+    spans = Spans.of(shards, in_bed_only=options.in_bed_only)
+    if options.n_person is None:
+        return spans
+    persons = sorted(set(shards.nights.subject))
+    chosen = set(random.Random(seed).sample(persons, min(options.n_person, len(persons))))
+    return spans.only(np.array([person in chosen for person in shards.nights.subject]))
+
+
 def open_pairs(
     place: Path | str,
     *,
@@ -240,7 +264,7 @@ def open_pairs(
         As `pipeline.shards.read.open_shards`.
     """
     shards = open_shards(place, options.split, options.modalities)
-    spans = Spans.of(shards, in_bed_only=options.in_bed_only)
+    spans = _spans(shards, options, seed)
     plan = PairPlan(spans, tuple(pairs or all_pairs(spans.modalities)), window, batch, seed)
     return Loader(place, shards, plan, (), options, is_endless=True)
 
@@ -272,7 +296,7 @@ def open_windows(
         As `open_pairs`.
     """
     shards = open_shards(place, options.split, options.modalities)
-    plan = WindowPlan(Spans.of(shards, in_bed_only=options.in_bed_only), window, batch, seed)
+    plan = WindowPlan(_spans(shards, options, seed), window, batch, seed)
     return Loader(place, shards, plan, tuple(labels), options, is_endless=True)
 
 
@@ -298,5 +322,5 @@ def open_nights(
         As `open_pairs`.
     """
     shards = open_shards(place, options.split, options.modalities)
-    plan = NightPlan(Spans.of(shards, in_bed_only=options.in_bed_only), batch, seed, is_endless)
+    plan = NightPlan(_spans(shards, options, seed), batch, seed, is_endless)
     return Loader(place, shards, plan, tuple(labels), options, is_endless=is_endless)

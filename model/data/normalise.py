@@ -20,6 +20,7 @@ from schemas.vocabulary import Modality
 
 __all__ = ["BY_NIGHT", "BY_TRAIN", "Scaling", "to_float"]
 
+_ZERO = np.float32(0)
 BY_NIGHT = (Modality.EEG, Modality.EOG, Modality.EMG, Modality.ECG)
 BY_TRAIN = (Modality.SPO2, Modality.IBI, Modality.RESP)
 
@@ -85,5 +86,5 @@ def to_float(counts: NDArray[np.int16], gain: np.float32, offset: np.float32, ou
     np.multiply(counts, gain, out=out)
     if offset:
         np.add(out, offset, out=out)
-    if counts.min() == MISSING:
-        np.copyto(out, np.float32(0), where=counts == MISSING)
+    for epoch in np.flatnonzero(np.minimum.reduce(counts, axis=1) == MISSING):  # few, mostly none
+        np.copyto(out[epoch], _ZERO, where=counts[epoch] == MISSING)

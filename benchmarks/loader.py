@@ -1,0 +1,133 @@
+"""What a window costs: ``python -m benchmarks.loader [--nights 8] [--rounds 9] [--windows 24]`` prints JSON.
+
+A window is 120 epochs of nine modalities of a night, int16 counts on the disk, float32 tensors in the end:
+normalised, missing samples 0. All ways read the same nights, in turns within one process; CPU is user and system
+time of all threads and all workers. The floor has the counts in memory already and makes floats of them, in memory
+that it has used before: one multiplication, one addition, one comparison; ``own_floor`` does so with our
+conversion. Files are in the page cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.measure import Spread, run
+
+_PEAK = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3"
+OPENING = f"""
+import json, resource, sys, time
+from pipeline.shards.read import open_shards
+begun_s = time.perf_counter()
+open_shards(sys.argv[1])
+print(json.dumps({{"wall_s": time.perf_counter() - begun_s, "peak_mb": {_PEAK}}}))
+"""
+LOADING = f"""
+import json, resource, sys, time
+import torch
+from model.data.loader import open_windows
+before_mb, begun_s = {_PEAK}, time.perf_counter()
+open_windows(sys.argv[1])
+print(json.dumps({{"wall_s": time.perf_counter() - begun_s, "added_mb": {_PEAK} - before_mb}}))
+"""
+
+
+def cpu_s(pids: Sequence[int]) -> float:
+    """Return the CPU time of this process and of others that run, all threads."""
+    return time.process_time() + sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)  # Linux: a process's clock
+
+
+def in_turns(ways: Mapping[str, Any], rounds: int, n: int) -> dict[str, list[float]]:
+    """Return CPU milliseconds a window of every way, a value a round; a first round fills caches."""
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            begun_s = cpu_s(way.pids)
+            way.take(n)
+            if number:
+                spent[name].append(1e3 * (cpu_s(way.pids) - begun_s) / n)
+    return spent
+
+
+def ratio(spent: Mapping[str, list[float]], name: str, other: str) -> float:
+    """Return the median over the rounds of one way's cost over another's."""
+    return median(a / b for a, b in zip(spent[name], spent[other], strict=True))
+
+
+def compare(n_night: int, rounds: int, n: int) -> dict[str, Any]:
+    """Compare all ways."""
+    from benchmarks.loader_ways import PEERS, ways
+
+    with tempfile.TemporaryDirectory() as folder:
+        spent = in_turns(ways(Path(folder), n_night), rounds, n)
+    ours = [name for name in spent if name.startswith("ours")]
+    return {
+        "cpu_ms": {name: asdict(Spread.of(values)) for name, values in spent.items()},
+        "over_floor": {name: ratio(spent, name, "floor") for name in ours},
+        "over_own_floor": {name: ratio(spent, name, "own_floor") for name in ours},
+        "over_memory_map": {name: ratio(spent, "ours", name) for name in ("memory_map", "memory_map_reused")},
+        "peer_over_ours": {
+            **{name: ratio(spent, name, "ours") for name in PEERS},
+            **{name: ratio(spent, name, "ours_workers") for name in (f"{peer}_workers" for peer in PEERS)},
+        },
+    }
+
+
+def by_size(rounds: int, n: int, many: int) -> dict[str, Any]:
+    """Return what opening costs, and a window, for sets of 1, 100 and many recordings."""
+    from benchmarks.loader_ways import of_first_night
+
+    with tempfile.TemporaryDirectory() as name:
+        places = {k: str(Path(name) / str(k)) for k in (1, 100, many)}
+        for k, place in places.items():
+            run(["-m", "benchmarks.loader", "--write", place, str(k)])
+        opened = {what: json.loads(run(["-c", code, places[many]]).output) for what, code in _OPENED.items()}
+        spent = in_turns({f"of_{k}": of_first_night(Path(place)) for k, place in places.items()}, rounds, n)
+    return {
+        "n_recording": many,
+        **opened,
+        "window_ms": {name: asdict(Spread.of(values)) for name, values in spent.items()},
+        "many_over_one": ratio(spent, f"of_{many}", "of_1"),
+    }
+
+
+_OPENED = {"shards": OPENING, "loader": LOADING}
+
+
+def write_many(place: Path, n: int) -> None:
+    """Write a set of one night of eight hours and n - 1 recordings of two epochs."""
+    from dataclasses import replace
+
+    from benchmarks.loader_ways import NIGHT_EPOCH, noise_night
+    from benchmarks.shard_set import write_nights
+    from schemas.vocabulary import Modality
+
+    tiny = noise_night(1, 2)
+    nights = [noise_night(0, NIGHT_EPOCH), *(replace(tiny, subject=f"tiny-{k}") for k in range(n - 1))]
+    write_nights(place, {"train": nights}, tuple(Modality), is_summed=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="CPU milliseconds of a window of 120 epochs, nine modalities.")
+    parser.add_argument("--nights", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--windows", type=int, default=24, help="a round and way")
+    parser.add_argument("--many", type=int, default=10_000, help="recordings of the largest set")
+    parser.add_argument("--write", nargs=2, metavar=("FOLDER", "N"), help=argparse.SUPPRESS)
+    args = parser.parse_args(arguments)
+    if args.write:
+        write_many(Path(args.write[0]), int(args.write[1]))
+        return
+    found = compare(args.nights, args.rounds, args.windows)
+    print(json.dumps(found | {"sizes": by_size(args.rounds, args.windows, args.many)}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

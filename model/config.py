@@ -13,7 +13,7 @@ from schemas.errors import ModelError
 from schemas.shard import modality_kind
 from schemas.vocabulary import Modality
 
-__all__ = ["PRESETS", "LossConfig", "ModelConfig", "OptimConfig", "RunConfig", "preset"]
+__all__ = ["PRESETS", "LossConfig", "ModelConfig", "OptimConfig", "RunConfig", "preset", "with_values"]
 
 
 @dataclass(frozen=True)
@@ -180,3 +180,37 @@ def preset(name: str, **optim: Any) -> RunConfig:
         raise ModelError("no configuration has this name", saw=name, expected=", ".join(PRESETS))
     run = PRESETS[name]
     return replace(run, optim=replace(run.optim, **optim)) if optim else run
+
+
+def with_values(run: RunConfig, values: dict[str, Any]) -> RunConfig:
+    """Return a run with some numbers changed, by name: ``{"loss.margin": 0.2, "optim.batch": 64}``.
+
+    Raises
+    ------
+    ModelError
+        When a name is none of the configuration's, or a value has another type.
+    """
+    facts = run.to_json()
+    for name, value in values.items():
+        part, _, key = name.rpartition(".")
+        own = facts if not part else facts.get(part)
+        if not isinstance(own, dict) or key not in own or isinstance(own[key], dict):
+            known = [f"{p}.{k}" for p, v in facts.items() if isinstance(v, dict) for k in v]
+            raise ModelError("the configuration has no such number", saw=name, expected=", ".join(known))
+        if not _alike(own[key], value):
+            raise ModelError(
+                "a number of the configuration has another type", saw=value, expected=own[key], where=name
+            )
+        own[key] = value
+    return RunConfig.from_json(facts)
+
+
+def _alike(default: Any, value: Any) -> bool:
+    """Return whether a value may stand where the default does; None switches a term off."""
+    if value is None or default is None:
+        return True
+    if isinstance(default, (list, tuple)):
+        return isinstance(value, (list, tuple))
+    if isinstance(default, float):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, type(default))

@@ -78,6 +78,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the interval of a pooled measure when persons, with all their nights, are drawn again and again.
 
+    Draws without a measure, for instance a κ of one class alone, do not count.
+
     Parameters
     ----------
     counts : ndarray, shape (n_recording, n_class, n_class)
@@ -91,5 +93,8 @@ def bootstrap_interval(
     draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_draw)
     values = [measure(np.tensordot(draw, by_person, axes=1)) for draw in draws]
     edge = (1 - level) / 2
-    low, high = np.nanquantile(values, [edge, 1 - edge])
+    known = np.array(values)[np.isfinite(values)]
+    if not known.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [edge, 1 - edge])
     return float(low), float(high)

@@ -12,50 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.many_words import MODALITIES, ManyWords
+
 if TYPE_CHECKING:
     from schemas.vocabulary import Modality
 
 __all__ = ["command"]
-
-_NAMES = (
-    "eeg",
-    "eog",
-    "emg",
-    "ecg",
-    "airflow",
-    "belt",
-    "spo2",
-    "ibi",
-    "resp",
-)  # a test holds them to the vocabulary
-
-
-_SPLITS = ("train", "val", "test", "external")
-_WORDS = {"--modalities": _NAMES, "--split": _SPLITS}
-
-
-class _Many(click.Command):
-    """A command whose ``--modalities`` and ``--split`` take several words: ``--modalities eeg ibi resp``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _spread(args))
-
-
-def _spread(args: list[str]) -> list[str]:
-    """Repeat an option before each of the words after it that it knows."""
-    spread: list[str] = []
-    option, is_first = "", False
-    for word in args:
-        if word in _WORDS:
-            option, is_first = word, True
-        elif is_first:
-            is_first = False
-        elif word in _WORDS.get(option, ()):
-            spread.append(option)
-        else:
-            option = ""
-        spread.append(word)
-    return spread
 
 
 @click.group("shards")
@@ -63,13 +25,13 @@ def command() -> None:
     """Build, verify and pull training shards: recordings of a split laid end to end."""
 
 
-@command.command("build", cls=_Many)
+@command.command("build", cls=ManyWords)
 @click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--out", "target", type=click.Path(path_type=Path, file_okay=False), required=True, help="The set.")
 @click.option(
     "--split-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="From splits make."
 )
-@click.option("--modalities", multiple=True, type=click.Choice(_NAMES), metavar="NAME ...", help="All without.")
+@click.option("--modalities", multiple=True, type=click.Choice(MODALITIES), metavar="NAME ...", help="All without.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order, and of splits without a file.")
 @click.option(
     "--codec", type=click.Choice(["none", "zstd"]), default="none", show_default=True, help="zstd: to ship."
@@ -127,11 +89,11 @@ def verify(folder: Path, as_json: bool) -> int:
     return 5 if report.problems else 0
 
 
-@command.command("pull", cls=_Many)
+@command.command("pull", cls=ManyWords)
 @click.argument("url")
 @click.option("--out", "target", type=click.Path(path_type=Path, file_okay=False), required=True, help="The copy.")
 @click.option("--split", "splits", multiple=True, metavar="NAME ...", help="All without.")
-@click.option("--modalities", multiple=True, type=click.Choice(_NAMES), metavar="NAME ...", help="All without.")
+@click.option("--modalities", multiple=True, type=click.Choice(MODALITIES), metavar="NAME ...", help="All without.")
 @click.option("--subset", type=click.IntRange(1), metavar="N", help="The first N recordings of every split.")
 @click.option("--workers", type=click.IntRange(1, 64), default=8, show_default=True, help="Transfers at a time.")
 @click.option("--force", is_flag=True, help="Pull from an open place although the terms forbid to redistribute.")

@@ -41,6 +41,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "click": ("flows",),
     "rich": ("flows",),
     "torch": ("model",),
+    "safetensors": ("model",),
 }
 DISTRIBUTIONS = {
     "yaml": "pyyaml",

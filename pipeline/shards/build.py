@@ -165,13 +165,16 @@ def _build(
 ) -> dict[str, Any]:
     files: dict[str, FileFacts] = {}
     placed: list[Placed] = []
+    totals = {modality: Histogram() for modality in recipe.modalities}
     total = sum(map(len, ordered.values()))
     done = iter(range(1, total + 1))
     for split, chosen in ordered.items():
         group = GroupWriter(work, split, chosen, recipe.modalities, recipe.codec, recipe.shard_epoch)
         placed += group.write(lambda: on_progress(next(done), total))
         files |= group.files
-    statistics = _statistics(placed, recipe.modalities)
+        if split is Split.TRAIN:
+            totals = group.totals
+    statistics = _statistics(placed, totals)
     terms = strictest((str(p.chosen.facts["cohort"]), p.chosen.facts["terms"]) for p in placed)
     choices = {
         "modalities": [str(m) for m in recipe.modalities],
@@ -206,18 +209,14 @@ def _kept(splits: Splits, placed: Sequence[Placed]) -> str:
     return Splits({subject: split for subject, split in splits.of.items() if subject in here}, splits.header).text()
 
 
-def _statistics(placed: Sequence[Placed], modalities: Sequence[Modality]) -> dict[str, Any]:
+def _statistics(placed: Sequence[Placed], totals: Mapping[Modality, Histogram]) -> dict[str, Any]:
     """Return the moments of every modality over the split train."""
-    said: dict[str, Any] = {"split": str(Split.TRAIN), "modalities": {}}
-    for modality in modalities:
-        whole = Histogram()
-        mine = [p for p in placed if p.split == Split.TRAIN and modality in p.facts.histograms]
-        for night in mine:
-            whole.add(night.facts.histograms[modality])
-        said["modalities"][str(modality)] = {"n_recording": len(mine)} | whole.to_json(
-            modality_kind(modality).scale
-        )
-    return said
+    train = [p for p in placed if p.split == Split.TRAIN]
+    said: dict[str, Any] = {}
+    for modality, whole in totals.items():
+        n_recording = sum(p.facts.rows[modality].present for p in train)
+        said[str(modality)] = {"n_recording": n_recording} | whole.to_json(modality_kind(modality).scale)
+    return {"split": str(Split.TRAIN), "modalities": said}
 
 
 def _pretty(content: Mapping[str, Any]) -> bytes:

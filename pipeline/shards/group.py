@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.shards.choose import Chosen
 from pipeline.shards.layout import shard_document
+from pipeline.shards.moments import Histogram
 from pipeline.shards.night import NightFacts, night_blocks
 from pipeline.shards.rasters import class_meanings
 from pipeline.shards.recording import RecordingStore, Scratch
@@ -59,6 +60,7 @@ class GroupWriter:
         self._name = group_name(split)
         self._documents: dict[str, dict[str, Any]] = {}
         self.files: dict[str, FileFacts] = {}
+        self.totals = {modality: Histogram() for modality in modalities}
 
     def write(self, on_recording: Callable[[], None]) -> list[Placed]:
         """Write everything and return where the recordings lie.
@@ -75,7 +77,7 @@ class GroupWriter:
         for index, chosen in enumerate(self._chosen):
             facts = NightFacts()
             store = RecordingStore(chosen.path, chosen.name, chosen.root_digest)
-            for name, block in night_blocks(store, self._modalities, index, facts, scratch):
+            for name, block in night_blocks(store, self._modalities, index, facts, self.totals, scratch):
                 writers[name].append(block)
             placed.append(Placed(chosen, self._split, start, facts))
             start += chosen.n_epoch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,10 @@ from schemas.shard import modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
 
-__all__ = ["ModalityRow", "NightFacts", "night_blocks"]
+__all__ = ["ModalityRow", "NightFacts", "Totals", "night_blocks"]
 
 Block = NDArray[Any]
+Totals = Mapping[Modality, Histogram]
 _NAN = float("nan")
 
 
@@ -41,12 +42,16 @@ class NightFacts:
     """Filled while the blocks of a night are taken."""
 
     rows: dict[Modality, ModalityRow] = field(default_factory=dict)
-    histograms: dict[Modality, Histogram] = field(default_factory=dict)
     stages: dict[int, int] = field(default_factory=dict)
 
 
 def night_blocks(
-    store: RecordingStore, modalities: Sequence[Modality], index: int, facts: NightFacts, scratch: Scratch
+    store: RecordingStore,
+    modalities: Sequence[Modality],
+    index: int,
+    facts: NightFacts,
+    totals: Totals,
+    scratch: Scratch,
 ) -> Iterator[tuple[str, Block]]:
     """Yield name and epochs of every array on ``epoch``, one at a time; a block is gone at the next one.
 
@@ -56,6 +61,8 @@ def night_blocks(
         Position of the recording in its split.
     facts : NightFacts
         Gets what the tables say.
+    totals : mapping of Modality to Histogram
+        Get the samples of the night: kept a night they would fill the memory.
     scratch : Scratch
         Where a channel is unpacked.
     """
@@ -67,7 +74,7 @@ def night_blocks(
         channel = store.primary(modality)
         if channel is not None:
             usable[:, column] = all_usable[:, channels.index(channel)]
-        yield modality, _modality(store, modality, channel, usable[:, column], facts, scratch)
+        yield modality, _modality(store, modality, channel, usable[:, column], facts, totals, scratch)
     stage = store.plain("stage")
     facts.stages = {int(code): int(n) for code, n in zip(*np.unique(stage, return_counts=True), strict=True)}
     yield "recording_index", np.full(n_epoch, index, "<i4")
@@ -94,6 +101,7 @@ def _modality(
     channel: str | None,
     usable: NDArray[np.float32],
     facts: NightFacts,
+    totals: Totals,
     scratch: Scratch,
 ) -> Block:
     kind = modality_kind(modality)
@@ -117,7 +125,7 @@ def _modality(
         facts.rows[modality] = ModalityRow(channel=channel, usable=0.0)
         return counts
     center, scale = histogram.center_and_scale()
-    facts.histograms[modality] = histogram
+    totals[modality].add(histogram)
     facts.rows[modality] = ModalityRow(
         present=True,
         channel=channel,

@@ -38,6 +38,11 @@ _IN_FLIGHT = 2  # tasks a thread: one that is done and one that waits for it
 _LOOK_S = 5.0  # between looks at how many threads the cluster has
 _PATIENCE_S = 300.0  # without any worker, before the run is given up; a scheduler of a cluster may need minutes
 _ANSWER_S = "30s"  # for the scheduler to answer at all
+_SETTINGS = {  # of a cluster that is started here
+    "distributed.comm.timeouts.connect": _ANSWER_S,
+    "distributed.worker.profile.enabled": False,  # it looks at every thread a hundred times a second
+    "distributed.admin.system-monitor.interval": "5s",
+}
 
 
 @contextmanager
@@ -50,9 +55,8 @@ def open_dask(address: str, *, workers: int, memory_byte: int | None) -> Iterato
         When the scheduler does not answer, or no worker appears.
     """
     if address == "local":
-        settings = {"distributed.comm.timeouts.connect": _ANSWER_S}
         with (
-            dask.config.set(settings),
+            dask.config.set(_SETTINGS),
             LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers,
                 threads_per_worker=1,

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in EVIDENCE.glob("*.json"))
 DOCUMENTS = documents()
 MISSED = {  # bars that are known to be missed, as documents say: campaign and figure
+    ("scale", "status.wall_s"),
     ("conversion", "shhs.ratios.pyedflib.first_cpu_s"),
 }
 

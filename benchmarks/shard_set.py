@@ -209,6 +209,7 @@ def write_nights(
     table = BytesIO()
     polars.DataFrame(index, schema=schema).write_parquet(table)
     documents = {INDEX: table.getvalue(), STATISTICS: json.dumps(moments).encode(), CARD: b"made up\n"}
-    choices = {"modalities": [str(m) for m in modalities], "codec": str(codec), "splits": said}
+    terms = {"redistribution": True, "commercial": True}
+    choices = {"modalities": [str(m) for m in modalities], "codec": str(codec), "splits": said, "terms": terms}
     write_set(root, files, documents, choices)
     return root

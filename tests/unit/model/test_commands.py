@@ -1,0 +1,118 @@
+"""pretrain, finetune and evaluate as people type them, on a made-up set."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.alignment import share_aligned
+from tests import command_line
+from tests.made_set import MODALITIES, made_night, made_set
+
+
+def in_process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command from the root of the file system: every path is given whole."""
+    return command_line.in_process(*arguments, cwd=Path("/"))
+
+
+TINY = ("--set", "optim.batch=4", "--set", "optim.window=10", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight nights for training, two each of other persons for validation and test."""
+    others = {
+        split: [made_night(first + k, 40, MODALITIES) for k in range(2)]
+        for split, first in (("val", 20), ("test", 30))
+    }
+    return made_set(tmp_path_factory.mktemp("set") / "set", **others)
+
+
+@pytest.fixture(scope="module")
+def run(shards: Path) -> Path:
+    """A run of six steps."""
+    out = shards.parent / "run"
+    result = in_process("pretrain", "--config", "tiny", "--shards", shards, "--out", out, "--steps", 6, *TINY)
+    assert result.returncode == 0, result.stderr
+    assert "next: sleep2vec finetune" in result.stdout
+    return out
+
+
+def test_pretrain_leaves_a_checkpoint_metrics_and_the_alignment(shards: Path, run: Path) -> None:
+    """The checkpoint names its data and their terms; every pair of modalities has its share."""
+    facts = json.loads((run / "step-0000006" / "checkpoint.json").read_text())
+    assert facts["step"] == 6
+    assert set(facts["data"]) == {"set", "splits", "terms"}
+    assert facts["config"]["model"]["modalities"] == [str(modality) for modality in MODALITIES]
+    found = json.loads((run / "alignment.json").read_text())
+    assert found["split"] == "val"
+    assert set(found["accuracy"]) == {"eeg-belt", "eeg-spo2", "eeg-resp", "belt-spo2", "belt-resp", "spo2-resp"}
+    assert all(0 <= share <= 1 for share in found["accuracy"].values())
+    again = in_process(
+        "pretrain", "--config", "tiny", "--shards", shards, "--out", run, "--steps", 6, *TINY, "--json"
+    )
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["checkpoint"].endswith("step-0000006")
+
+
+def test_finetune_and_evaluate_with_any_subset(shards: Path, run: Path) -> None:
+    """A head on the run's network answers for all nights, with all modalities, two, or one."""
+    out = shards.parent / "head"
+    arguments = ("--task", "stage5", "--checkpoint", run, "--shards", shards, "--out", out)
+    result = in_process("finetune", *arguments, "--steps", 2, "--few-shot", 3, "--device", "cpu")
+    assert result.returncode == 0, result.stderr
+    for subset in ([], ["--modalities", "spo2", "resp"], ["--modalities", "belt"]):
+        result = in_process("evaluate", "--checkpoint", out, "--shards", shards, *subset, "--json")
+        assert result.returncode == 0, result.stderr
+        found = json.loads(result.stdout)
+        assert {"accuracy", "kappa", "macro_f1", "n_recordings", "modalities"} <= set(found)
+        assert found["n_recordings"] == 2
+        assert found["modalities"] == (subset[1:] or [str(modality) for modality in MODALITIES])
+    words = in_process("evaluate", "--checkpoint", out, "--shards", shards)
+    assert "stage5 on 2 nights of 2 persons, split test" in words.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("pretrain", "--config", "huge"), "huge"),
+        (("pretrain", "--config", "tiny", "--set", "loss.margn=1"), "loss.margn"),
+        (("pretrain", "--config", "tiny", "--set", "optim.batch=many"), "many"),
+        (("pretrain", "--config", "tiny", "--set", "seed"), "NAME=VALUE"),
+        (("finetune", "--task", "stage9"), "stage9"),
+        (("finetune", "--task", "age", "--checkpoint", "/"), "no checkpoint"),
+    ],
+)
+def test_mistakes_say_what_to_do(shards: Path, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """A wrong name or value is an error of use that repeats it; nothing is written."""
+    result = in_process(*arguments, "--shards", shards, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_modality_that_the_model_never_saw_is_refused(shards: Path, run: Path) -> None:
+    """Evaluation with ECG needs a model, and a set, that has it."""
+    out = shards.parent / "probe"
+    arguments = ("--task", "sex", "--checkpoint", run, "--shards", shards, "--out", out, "--frozen", "--steps", 1)
+    assert in_process("finetune", *arguments, "--device", "cpu").returncode == 0
+    result = in_process("evaluate", "--checkpoint", out, "--shards", shards, "--modalities", "ecg")
+    assert result.returncode == 2
+    assert "ecg" in result.stderr
+    result = in_process("evaluate", "--checkpoint", run, "--shards", shards)
+    assert result.returncode == 2
+    assert "Fine-tune it first" in result.stderr
+
+
+def test_alignment_counts_tokens_that_find_their_own() -> None:
+    """Equal vectors in two modalities all find themselves; exchanged between two windows none does."""
+    a = torch.eye(4).reshape(4, 1, 4).expand(4, 3, 4).contiguous()
+    valid = torch.ones(4, 3, dtype=torch.bool)
+    assert share_aligned(a, a, valid) == (12, 12)
+    assert share_aligned(a, a[[1, 0, 2, 3]], valid) == (6, 12)
+    valid[0] = False
+    assert share_aligned(a, a, valid) == (9, 9)

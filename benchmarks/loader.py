@@ -13,12 +13,13 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.evidence import Progress
 from benchmarks.measure import Spread, run
 
 _PEAK = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3"
@@ -61,12 +62,12 @@ def ratio(spent: Mapping[str, list[float]], name: str, other: str) -> float:
     return median(a / b for a, b in zip(spent[name], spent[other], strict=True))
 
 
-def compare(n_night: int, rounds: int, n: int) -> dict[str, Any]:
+def compare(n_night: int, rounds: int, n: int, n_worker: int) -> dict[str, Any]:
     """Compare all ways."""
     from benchmarks.loader_ways import PEERS, ways
 
     with tempfile.TemporaryDirectory() as folder:
-        spent = in_turns(ways(Path(folder), n_night), rounds, n)
+        spent = in_turns(ways(Path(folder), n_night, n_worker), rounds, n)
     ours = [name for name in spent if name.startswith("ours")]
     return {
         "cpu_ms": {name: asdict(Spread.of(values)) for name, values in spent.items()},
@@ -75,30 +76,41 @@ def compare(n_night: int, rounds: int, n: int) -> dict[str, Any]:
         "over_memory_map": {name: ratio(spent, "ours", name) for name in ("memory_map", "memory_map_reused")},
         "peer_over_ours": {
             **{name: ratio(spent, name, "ours") for name in PEERS},
-            **{name: ratio(spent, name, "ours_workers") for name in (f"{peer}_workers" for peer in PEERS)},
+            **{name: ratio(spent, name, "ours_workers") for name in spent if name in _through_workers(PEERS)},
         },
     }
 
 
-def by_size(rounds: int, n: int, many: int) -> dict[str, Any]:
-    """Return what opening costs, and a window, for sets of 1, 100 and many recordings."""
+def _through_workers(names: Iterable[str]) -> set[str]:
+    return {f"{name}_workers" for name in names}
+
+
+def opening(place: str) -> dict[str, Any]:
+    """Return wall time and memory of opening a set; to be called before this process has grown."""
+    return {what: json.loads(run(["-c", code, place]).output) for what, code in _OPENED.items()}
+
+
+def by_size(places: Mapping[int, str], rounds: int, n: int) -> dict[str, Any]:
+    """Return what a window costs in sets of different numbers of recordings."""
     from benchmarks.loader_ways import of_first_night
 
-    with tempfile.TemporaryDirectory() as name:
-        places = {k: str(Path(name) / str(k)) for k in (1, 100, many)}
-        for k, place in places.items():
-            run(["-m", "benchmarks.loader", "--write", place, str(k)])
-        opened = {what: json.loads(run(["-c", code, places[many]]).output) for what, code in _OPENED.items()}
-        spent = in_turns({f"of_{k}": of_first_night(Path(place)) for k, place in places.items()}, rounds, n)
+    spent = in_turns({f"of_{k}": of_first_night(Path(place)) for k, place in places.items()}, rounds, n)
     return {
-        "n_recording": many,
-        **opened,
         "window_ms": {name: asdict(Spread.of(values)) for name, values in spent.items()},
-        "many_over_one": ratio(spent, f"of_{many}", "of_1"),
+        "many_over_one": ratio(spent, f"of_{max(places)}", "of_1"),
     }
 
 
 _OPENED = {"shards": OPENING, "loader": LOADING}
+
+
+def loader_cost(progress: Progress, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all figures, for the evidence."""
+    options = [text for name, value in parameters.items() for text in (f"--{name}", str(value))]
+    found: dict[str, Any] = progress.once(
+        "all ways", lambda: json.loads(run(["-m", "benchmarks.loader", *options]).output)
+    )
+    return found
 
 
 def write_many(place: Path, n: int) -> None:
@@ -119,14 +131,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--nights", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--windows", type=int, default=24, help="a round and way")
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--many", type=int, default=10_000, help="recordings of the largest set")
     parser.add_argument("--write", nargs=2, metavar=("FOLDER", "N"), help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     if args.write:
         write_many(Path(args.write[0]), int(args.write[1]))
         return
-    found = compare(args.nights, args.rounds, args.windows)
-    print(json.dumps(found | {"sizes": by_size(args.rounds, args.windows, args.many)}, indent=1))
+    with tempfile.TemporaryDirectory() as folder:
+        places = {k: f"{folder}/{k}" for k in (1, 100, args.many)}
+        for k, place in places.items():
+            run(["-m", "benchmarks.loader", "--write", place, str(k)])
+        found = {"n_many": args.many, "opening": opening(places[args.many])}
+        found |= by_size(places, args.rounds, args.windows)
+    print(json.dumps(found | compare(args.nights, args.rounds, args.windows, args.workers), indent=1))
 
 
 if __name__ == "__main__":

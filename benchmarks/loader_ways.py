@@ -30,7 +30,6 @@ __all__ = ["NIGHT_EPOCH", "Way", "noise_night", "of_first_night", "ways"]
 MODALITIES = tuple(map(str, Modality))
 NIGHT_EPOCH = 960  # eight hours
 WINDOW = 120  # epochs
-N_WORKER = 2
 BATCH = 8  # windows that our loader makes at a time
 _GAP = 0.02  # share of the epochs that begin with ten seconds missing
 _N_BLOCK = 64  # epochs of noise that nights are made of
@@ -161,8 +160,8 @@ def write_all(folder: Path, n_night: int) -> None:
                 file.create_dataset(name, data=values, chunks=chunks, compression="lzf", shuffle=True)
 
 
-def ways(folder: Path, n_night: int) -> dict[str, Way]:
-    """Write the nights and return every way to windows of them.
+def ways(folder: Path, n_night: int, n_worker: int) -> dict[str, Way]:
+    """Write the nights and return every way to windows of them, in this process and through workers.
 
     Raises
     ------
@@ -185,11 +184,12 @@ def ways(folder: Path, n_night: int) -> dict[str, Way]:
         "own_floor": _into_one(in_memory, scaling, places),
         "memory_map_reused": _into_one(partial(read_npy, folder), scaling, places),
     }
-    for name, batch, n_worker in (("ours", 1, 0), ("ours_batch", BATCH, 0), ("ours_workers", BATCH, N_WORKER)):
-        found[name] = _started(partial(_ours, folder, batch, n_worker), batch)
-    for name, read in PEERS.items():
-        for kind, n_worker in ((name, 0), (f"{name}_workers", N_WORKER)):
-            found[kind] = _started(partial(_plain, Windows(folder, read, scaling, places), n_worker), 1)
+    found["ours_one_by_one"] = _started(partial(_ours, folder, 1, 0), 1)
+    for suffix, n in (("", 0), *([("_workers", n_worker)] if n_worker else [])):
+        found[f"ours{suffix}"] = _started(partial(_ours, folder, BATCH, n), BATCH)
+        for name, read in PEERS.items():
+            dataset = Windows(folder, read, scaling, places)
+            found[f"{name}{suffix}"] = _started(partial(_plain, dataset, n), 1)
     return found
 
 

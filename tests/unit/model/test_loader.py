@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -390,3 +391,14 @@ def test_sensors_fail_for_a_while(shards: Path) -> None:
         edges = lost.int().diff(dim=1).abs().sum(1)
         assert (lost.sum(1) <= WINDOW // 4).all()
         assert (edges <= 2).all()
+
+
+def test_the_lines_of_the_page_run(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/train.md shows of the loader does what its comments say."""
+    page = (Path(__file__).parents[3] / "docs" / "train.md").read_text("utf-8")
+    (piece,) = re.findall(r"```python\n(from model\.data import.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(shards.parent)
+    names: dict[str, Any] = {}
+    exec(piece.replace('"shards"', '"set"'), names)
+    assert names["eeg"].shape[2] == 3840
+    assert names["stage"].shape == names["valid"].shape

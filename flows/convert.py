@@ -7,7 +7,6 @@ task a batch says how far it is. Why so, and what it costs: docs/adr/0011-flows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from flows.conversion import Batch, Conversion, Converted, convert_in_batches
@@ -20,13 +19,11 @@ from flows.orchestration import (
     task,
     update_progress_artifact,
 )
+from flows.patience import patient_task
 from flows.reporting import artifact_key, batch_line, failure_table, report_lines, summary_table
 from pipeline.manifests import load_manifest
-from schemas.errors import StorageError
 
 __all__ = ["convert"]
-
-_WAITS_S = [10.0, 60.0, 300.0]  # before a disk that refused the whole run is asked again
 
 
 @flow(name="convert", flow_run_name="convert {conversion.manifest}")
@@ -57,16 +54,7 @@ def convert(conversion: Conversion) -> Converted:
     return done
 
 
-def _is_storage_fault(task: Any, task_run: Any, state: Any) -> bool:
-    return isinstance(state.result(raise_on_failure=False), StorageError)
-
-
-@task(
-    name="convert recordings",
-    retries=len(_WAITS_S),
-    retry_delay_seconds=_WAITS_S,
-    retry_condition_fn=_is_storage_fault,
-)
+@patient_task("convert recordings")
 def convert_recordings(conversion: Conversion) -> Converted:
     """Carry out the conversion, and show every batch as long as the server answers."""
     key = artifact_key("progress", load_manifest(conversion.manifest).cohort)

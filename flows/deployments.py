@@ -46,6 +46,7 @@ def nightly_deployment(
     conversion: Conversion,
     *,
     check: Literal["new", "all"] = "new",
+    shards: str | None = None,
     cron: str | None = None,
     interval_s: float | None = None,
 ) -> RunnerDeployment:
@@ -63,7 +64,11 @@ def nightly_deployment(
         name,
         cron=cron,
         interval=interval_s,
-        parameters={"conversion": absolute(conversion).model_dump(), "check": check},
+        parameters={
+            "conversion": absolute(conversion).model_dump(),
+            "check": check,
+            "shards": _absolute(shards) if shards else None,
+        },
         concurrency_limit=_ONE_AT_A_TIME,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )

@@ -6,6 +6,8 @@ from typing import Literal
 
 from flows.conversion import Conversion, Converted
 from flows.convert import convert
+from flows.describe import catalog
+from flows.describe import shards as build_shards
 from flows.flow_runs import claim
 from flows.orchestration import flow
 from flows.verify import verify
@@ -14,16 +16,22 @@ __all__ = ["nightly"]
 
 
 @flow(name="nightly", flow_run_name="nightly {conversion.manifest}")
-def nightly(conversion: Conversion, check: Literal["new", "all"] = "new") -> Converted:
-    """Convert what is new, changed or damaged, then verify.
+def nightly(conversion: Conversion, check: Literal["new", "all"] = "new", shards: str | None = None) -> Converted:
+    """Convert what is new, changed or damaged, verify, and bring catalog and training shards up to date.
 
     Parameters
     ----------
     check : {"new", "all"}
         Whether the stores of this night are verified, or every store of the output.
+    shards : str, optional
+        Folder of the training shards; none are built without.
     """
     claim()
     done = convert(conversion)
     if done.new or check == "all":
         verify(conversion.out, workers=conversion.workers, only=list(done.new) if check == "new" else None)
+    if done.report.n_converted or done.report.n_unchanged:
+        catalog(conversion.out)
+        if shards:
+            build_shards(conversion.out, shards)
     return done

@@ -13,8 +13,8 @@ __all__ = ["command"]
 
 @click.command("nightly")
 @conversion_options
-def command(check: Any, **conversion: Any) -> int:
-    """Convert what is new, changed or damaged below --root, then verify it: the nightly flow, once and now.
+def command(check: Any, shards: str | None, **conversion: Any) -> int:
+    """Convert what is new, changed or damaged below --root, verify it, write the catalog: the nightly flow, now.
 
     The Prefect server at PREFECT_API_URL shows it; without one, a temporary server keeps the history.
     Exit code 3 when some recordings failed, 5 when verification did.
@@ -24,7 +24,7 @@ def command(check: Any, **conversion: Any) -> int:
 
     require_server(is_temporary_enough=True)
     try:
-        report = nightly(conversion_of(conversion), check).report
+        report = nightly(conversion_of(conversion), check, shards).report
     except StoreCorrupt as error:
         click.echo(f"sleep2vec: {error}", err=True)
         return 5

@@ -38,6 +38,7 @@ def conversion_options(command: F) -> F:
             show_default=True,
             help="Which stores are verified afterwards.",
         ),
+        click.option("--shards", metavar="DIR", help="Keep training shards of all good recordings there."),
     )
     for option in reversed(options):
         command = option(command)
@@ -84,7 +85,12 @@ def require_server(*, is_temporary_enough: bool) -> None:
 
 
 def deployment_of(
-    check: Any, cron: str | None, interval_s: float | None, name: str | None, **conversion: Any
+    check: Any,
+    shards: str | None,
+    cron: str | None,
+    interval_s: float | None,
+    name: str | None,
+    **conversion: Any,
 ) -> RunnerDeployment:
     """Return the deployment that the options mean.
 
@@ -101,4 +107,4 @@ def deployment_of(
     require_server(is_temporary_enough=False)
     what = conversion_of(conversion)
     name = name or load_manifest(what.manifest).cohort
-    return nightly_deployment(name, what, check=check, cron=cron, interval_s=interval_s)
+    return nightly_deployment(name, what, check=check, shards=shards, cron=cron, interval_s=interval_s)

@@ -33,7 +33,7 @@ from prefect._internal.analytics.enabled import is_telemetry_enabled
 from prefect.settings import get_current_settings as now
 
 what = Conversion(manifest="synthetic", root="a folder", out="s3://bucket/out")
-found = nightly_deployment("mine", what, check="all", cron="0 2 * * *")
+found = nightly_deployment("mine", what, check="all", shards="a set", cron="0 2 * * *")
 mine = process_tags(os.getpid())
 print(json.dumps({
     "client": is_telemetry_enabled(),
@@ -75,6 +75,7 @@ def test_a_deployment_means_the_same_in_every_folder(told: dict[str, object]) ->
             "batch_size": 100,
         },
         "check": "all",
+        "shards": str(ROOT / "a set"),
     }
     assert told["cron"] == ["0 2 * * *"]
 

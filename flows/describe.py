@@ -1,0 +1,46 @@
+"""What others need of an output: the catalog, and training shards."""
+
+from __future__ import annotations
+
+from flows.flow_runs import claim
+from flows.orchestration import create_table_artifact, flow, get_run_logger
+from flows.patience import patient_task
+from pipeline.catalog.build import Catalog, build_catalog
+from pipeline.places import place
+from pipeline.shards.build import BuildReport, Recipe, build_set
+
+__all__ = ["catalog", "shards"]
+
+
+@flow(name="catalog")
+def catalog(out: str) -> None:
+    """Write the catalog of an output; only stores that changed are read."""
+    claim()
+    built = write_catalog(out)
+    facts = {"recordings": built.recordings.height, "read now": built.n_read, "kept": built.n_kept}
+    get_run_logger().info("catalog of %(recordings)d recordings, %(read now)d read now", facts)
+    create_table_artifact([{"catalog": what, "n": n} for what, n in facts.items()], "catalog", f"Catalog of {out}.")
+
+
+@patient_task("write catalog")
+def write_catalog(out: str) -> Catalog:
+    """Write it."""
+    return build_catalog(place(out))
+
+
+@flow(name="shards")
+def shards(out: str, target: str) -> None:
+    """Build training shards of all good recordings; the same recordings as before leave them alone.
+
+    Persons are drawn into splits by seed 0. For other choices use ``sleep2vec shards build``.
+    """
+    claim()
+    report = build_shards(out, target)
+    rows = [{"split": split, **counts} for split, counts in report.splits.items()]
+    create_table_artifact(rows, "shards", f"Training shards in {target}.")
+
+
+@patient_task("build shards")
+def build_shards(out: str, target: str) -> BuildReport:
+    """Build them."""
+    return build_set(place(out), place(target), Recipe())

@@ -37,6 +37,7 @@ __all__ = ["open_dask"]
 _IN_FLIGHT = 2  # tasks a thread: one that is done and one that waits for it
 _LOOK_S = 5.0  # between looks at how many threads the cluster has
 _PATIENCE_S = 300.0  # without any worker, before the run is given up; a scheduler of a cluster may need minutes
+_N_START = 3  # attempts to start a cluster here
 _ANSWER_S = "30s"  # for the scheduler to answer at all
 _SETTINGS = {  # of a cluster that is started here
     "distributed.comm.timeouts.connect": _ANSWER_S,
@@ -57,19 +58,32 @@ def open_dask(address: str, *, workers: int, memory_byte: int | None) -> Iterato
     if address == "local":
         with (
             dask.config.set(_SETTINGS),
-            LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # any free port: several clusters may run on one machine
-                memory_limit=memory_byte or "auto",
-            ) as cluster,
+            _started(workers, memory_byte) as cluster,
             Client(cluster) as client,  # type: ignore[no-untyped-call]
         ):
             yield partial(_answers, client, memory_byte)
         return
     with _connected(address) as client:
         yield partial(_answers, client, memory_byte)
+
+
+def _started(workers: int, memory_byte: int | None) -> LocalCluster:
+    """Start a cluster, again where a worker dies before all are there: Dask gives up the whole then."""
+    failure: RuntimeError | None = None
+    for _ in range(_N_START):
+        try:
+            return LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # any free port: several clusters may run on one machine
+                memory_limit=memory_byte or "auto",
+            )
+        except RuntimeError as error:
+            failure = error
+    raise WorkerDied(
+        "no Dask cluster can be started here", saw=f"{_N_START} attempts failed", do="Look at the output above."
+    ) from failure
 
 
 @contextmanager

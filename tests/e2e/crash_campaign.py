@@ -150,6 +150,11 @@ def kill_worker_at(subject: Subject, n_store: int, *, seed: int) -> Moment:
     return _moment_of_a_worker(subject, f"{n_store} stores", is_due, random.Random(seed))
 
 
+def kill_first_worker(subject: Subject) -> Moment:
+    """Kill a Dask worker as soon as there is one, before the cluster is complete."""
+    return _moment_of_a_worker(subject, "the first worker", partial(_has_passed, 0.0), random.Random(0))
+
+
 def _has_passed(wait_s: float, elapsed_s: float) -> bool:
     return elapsed_s >= wait_s
 

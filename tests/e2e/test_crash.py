@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.crash_campaign import campaign, command_subject, kill_at, kill_worker_at, stub_subject
+from tests.e2e.crash_campaign import (
+    campaign,
+    command_subject,
+    kill_at,
+    kill_first_worker,
+    kill_worker_at,
+    stub_subject,
+)
 
 
 def test_three_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
@@ -24,6 +31,12 @@ def test_a_killed_dask_worker_loses_nothing(tmp_path: Path) -> None:
     moment = kill_worker_at(stub_subject(tmp_path, n_quick=2, n_gated=3, on_dask=True), 2, seed=1)
     assert moment.faults == ()
     assert (moment.n_finished, moment.n_converted) == (2, 3)
+
+
+def test_a_dask_worker_killed_at_its_start_does_not_end_the_run(tmp_path: Path) -> None:
+    """A cluster that cannot be completed is started again."""
+    moment = kill_first_worker(stub_subject(tmp_path, n_quick=2, n_gated=0, on_dask=True))
+    assert (moment.faults, moment.n_finished, moment.n_converted) == ((), 0, 2)
 
 
 @pytest.mark.system

@@ -12,7 +12,7 @@ from pipeline.shards.build import BuildReport, Recipe, build_set
 __all__ = ["catalog", "shards"]
 
 
-@flow(name="catalog")
+@flow(name="catalog", flow_run_name="catalog of {out}")
 def catalog(out: str) -> None:
     """Write the catalog of an output; only stores that changed are read."""
     claim()
@@ -28,7 +28,7 @@ def write_catalog(out: str) -> Catalog:
     return build_catalog(place(out))
 
 
-@flow(name="shards")
+@flow(name="shards", flow_run_name="shards in {target}")
 def shards(out: str, target: str) -> None:
     """Build training shards of all good recordings; the same recordings as before leave them alone.
 

@@ -1,7 +1,7 @@
 """Moments and quantiles of packed counts, exact and mergeable: a histogram with a bin for every count.
 
 Waves at 128 Hz are seen at every eighth sample (`schemas.shard.THINNING`): half a million samples a night settle a
-median far below its rounding, and all of them would take half as long again as writing the shards.
+median far below its rounding, and all of them would take several times as long.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Read a recording store's counts as they are packed: the bytes that shards are made of.
 
-The root document is held against the ledger's digest, every chunk against its checksum; zarr-python is not needed
-and would take three times as long.
+The root document is held against the ledger's digest, every chunk against its checksum; zarr-python, whose work is
+mostly its own here, is not needed.
 
 Source: docs/store-spec.md; Zarr v3 specification, sharding codec 1.0.
 """

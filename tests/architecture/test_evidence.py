@@ -19,6 +19,7 @@ DOCUMENTS = documents()
 MISSED = {  # bars that are known to be missed, as documents say: campaign and figure
     ("scale", "status.wall_s"),
     ("conversion", "shhs.ratios.pyedflib.first_cpu_s"),
+    ("shards", "build.nights_a_second"),  # unpacking, writing and a checksum alone take two thirds of the time
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -25,7 +26,7 @@ from schemas.shard import CHUNK_EPOCH, modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
 
-__all__ = ["NIGHT_EPOCH", "Way", "noise_night", "of_first_night", "ways"]
+__all__ = ["NIGHT_EPOCH", "Way", "first_pass", "noise_night", "of_first_night", "ways"]
 
 MODALITIES = tuple(map(str, Modality))
 NIGHT_EPOCH = 960  # eight hours
@@ -184,9 +185,10 @@ def ways(folder: Path, n_night: int, n_worker: int) -> dict[str, Way]:
         "own_floor": _into_one(in_memory, scaling, places),
         "memory_map_reused": _into_one(partial(read_npy, folder), scaling, places),
     }
-    found["ours_one_by_one"] = _started(partial(_ours, folder, 1, 0), 1)
+    n_before = 4 * n_night * (NIGHT_EPOCH // WINDOW)  # passes after which each process has checked every chunk
+    found["ours_one_by_one"] = _started(partial(_ours, folder, 1, 0), 1, n_before)
     for suffix, n in (("", 0), *([("_workers", n_worker)] if n_worker else [])):
-        found[f"ours{suffix}"] = _started(partial(_ours, folder, BATCH, n), BATCH)
+        found[f"ours{suffix}"] = _started(partial(_ours, folder, BATCH, n), BATCH, n_before * max(1, n))
         for name, read in PEERS.items():
             dataset = Windows(folder, read, scaling, places)
             found[f"{name}{suffix}"] = _started(partial(_plain, dataset, n), 1)
@@ -250,8 +252,17 @@ def _plain(dataset: Windows, n_worker: int) -> Iterator[Any]:
     return iter(DataLoader(dataset, batch_size=None, num_workers=n_worker, multiprocessing_context=context))
 
 
-def _started(begin: Callable[[], Iterator[Any]], n_in_batch: int) -> Way:
-    """Return a way to windows that come in batches, its workers at work."""
+def first_pass(folder: Path, n_night: int) -> float:
+    """Return CPU milliseconds a window of a first pass over nights, in which every checksum is looked at."""
+    batches, n = _ours(folder, BATCH, 0), n_night * (NIGHT_EPOCH // WINDOW)
+    begun_s = time.process_time()
+    for _ in range(n // BATCH):
+        next(batches)
+    return 1e3 * (time.process_time() - begun_s) / n
+
+
+def _started(begin: Callable[[], Iterator[Any]], n_in_batch: int, n_before: int = 0) -> Way:
+    """Return a way to windows that come in batches, its workers at work, so many windows taken before."""
     before = set(multiprocessing.active_children())
     batches = begin()
     next(batches)
@@ -261,4 +272,5 @@ def _started(begin: Callable[[], Iterator[Any]], n_in_batch: int) -> Way:
         for _ in range(n // n_in_batch):
             next(batches)
 
+    take(n_before)
     return Way(take, pids)

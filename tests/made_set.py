@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.shard_set import Night, write_nights
+from model.batch import Batch
+from model.data import Loader
 from schemas.shard import Codec, modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
@@ -51,3 +55,19 @@ def made_nights() -> list[Night]:
 def made_set(root: Path, codec: Codec = Codec.NONE, **splits: list[Night]) -> Path:
     """Write a set of eight nights for training, or of others."""
     return write_nights(root, {"train": made_nights(), **splits}, MODALITIES, codec=codec, shard_epoch=120)
+
+
+def take(loader: Iterable[Batch], n: int) -> list[Batch]:
+    """Return the next batches."""
+    return list(itertools.islice(loader, n))
+
+
+def one_pass(loader: Loader) -> list[Batch]:
+    """Return the batches of the pass that begins."""
+    number = loader.state_dict()["pass"]
+    batches = []
+    for batch in loader:
+        if loader.state_dict()["pass"] != number:
+            break
+        batches.append(batch)
+    return batches

@@ -24,7 +24,7 @@ from schemas.errors import CheckpointInvalid, ModelError, SplitLeak, StoreCorrup
 from schemas.shard import Codec, modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
-from tests.made_set import LENGTHS, MODALITIES, MONTAGES, counts_of, made_night, made_set
+from tests.made_set import LENGTHS, MODALITIES, MONTAGES, counts_of, made_night, made_set, one_pass, take
 
 NAMES = tuple(map(str, MODALITIES))
 WINDOW = 16
@@ -35,22 +35,6 @@ TRAIN = range(len(LENGTHS))
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight nights; not to be changed."""
     return made_set(tmp_path_factory.mktemp("loader") / "set")
-
-
-def take(loader: Iterable[Batch], n: int) -> list[Batch]:
-    """Return the next batches."""
-    return list(itertools.islice(loader, n))
-
-
-def one_pass(loader: Loader) -> list[Batch]:
-    """Return the batches of the pass that begins."""
-    number = loader.state_dict()["pass"]
-    batches = []
-    for batch in loader:
-        if loader.state_dict()["pass"] != number:
-            break
-        batches.append(batch)
-    return batches
 
 
 def places(batches: Iterable[Batch]) -> list[tuple[int, int]]:
@@ -339,7 +323,7 @@ def test_workers_do_without_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
-# --- refusals and dropout ----------------------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------------------------
 
 
 def test_a_leaking_set_is_refused(tmp_path: Path) -> None:
@@ -363,34 +347,6 @@ def test_mean_and_sd_of_train_must_be_known(tmp_path: Path) -> None:
     place = made_set(tmp_path / "set", train=train, val=[made_night(1, 20, MODALITIES)])
     with pytest.raises(ModelError, match="mean and standard deviation of spo2"):
         open_nights(place, options=Options(split="val"))
-
-
-def test_sensors_fail_as_often_as_asked(shards: Path) -> None:
-    """Lost tokens are 0 and not valid, one modality always stays, and the rest is as it was."""
-    plain = open_windows(shards, window=WINDOW, batch=5)
-    failing = open_windows(shards, window=WINDOW, batch=5, options=Options(dropout=SensorDropout(modality=0.6)))
-    n_there = n_lost = 0
-    for _ in range(10):
-        for a, b in zip(one_pass(plain), one_pass(failing), strict=True):
-            left = torch.stack([b.valid[name].any(1) for name in NAMES])
-            there = torch.stack([a.valid[name].any(1) for name in NAMES])
-            assert left.any(0).all()
-            n_there, n_lost = n_there + int(there.sum()), n_lost + int((there & ~left).sum())
-            for name in NAMES:
-                kept = b.valid[name].any(1)
-                assert torch.equal(b.samples[name][kept], a.samples[name][kept])
-                assert not b.samples[name][~kept].any()
-    assert 0.35 < n_lost / n_there < 0.6
-
-
-def test_sensors_fail_for_a_while(shards: Path) -> None:
-    """A span is one run of epochs, no longer than asked for."""
-    options = Options(dropout=SensorDropout(span=1.0, longest=0.25), in_bed_only=False)
-    for batch in one_pass(open_windows(shards, window=WINDOW, batch=5, options=options)):
-        lost = ~batch.valid["spo2"][batch.valid["spo2"].any(1)][:, :9]
-        edges = lost.int().diff(dim=1).abs().sum(1)
-        assert (lost.sum(1) <= WINDOW // 4).all()
-        assert (edges <= 2).all()
 
 
 def test_the_lines_of_the_page_run(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,40 +1,19 @@
-"""The campaigns of operation: Dask workers that are killed, and a whole archive whose conversions are naps."""
+"""The campaign of scale: a whole archive whose conversions are naps."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.evidence import Figures, Progress
 from benchmarks.measure import run
 
-__all__ = ["dask_kills", "scale"]
+__all__ = ["scale"]
 
 Parameters = Mapping[str, Any]
-
-
-def dask_kills(progress: Progress, parameters: Parameters) -> Figures:
-    """Kill -9 of a Dask worker at moments drawn over the length of a run, which must end well by itself."""
-    found = progress.once("kills", lambda: _dask_kills(**parameters))
-    moments = found["drawn"]
-    return {
-        "n_interrupted": sum(m["n_finished"] < parameters["n_recording"] for m in moments),
-        "n_fault": sum(len(m["faults"]) for m in moments),
-        **found,
-    }
-
-
-def _dask_kills(*, n_moment: int, seed: int, **nights: Any) -> Figures:
-    from tests.e2e.crash_campaign import campaign, command_subject
-
-    with tempfile.TemporaryDirectory() as folder:
-        subject = command_subject(Path(folder), on_dask=True, **nights)
-        found = campaign(subject, n_moment=n_moment, seed=seed, of_a_worker=True)
-    return {"undisturbed_s": found.undisturbed_s, "drawn": [asdict(moment) for moment in found.moments]}
 
 
 def scale(progress: Progress, parameters: Parameters) -> Figures:

@@ -26,7 +26,8 @@ from benchmarks import campaign, evidence, quotes
 from benchmarks.convert import MOST_CPU, MOST_MEMORY
 from benchmarks.evidence import Bar, Campaign, Figures, Key, Parameters, Progress
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
-from benchmarks.operation import dask_kills, scale
+from benchmarks.operation import scale
+from benchmarks.outages import outages
 
 UNFINISHED = evidence.ROOT / "out" / "prove"
 
@@ -258,14 +259,25 @@ CAMPAIGNS = {  # those that measure time come last
         },
         (*_CONVERTING, "flows/**/*.py", "tests/e2e/crash_campaign.py"),
         (Bar("n_fault", most=0), Bar("n_interrupted", least=7), Bar("n_with_some_finished", least=4)),
-        "tests/e2e/test_crash.py::test_three_kills_leave_nothing_to_repair",
+        "tests/e2e/test_crash.py::test_kills_leave_nothing_to_repair",
     ),
-    "dask-kills": Campaign(
-        dask_kills,
-        {"cohort": "shhs", "n_recording": 12, "hours": 1.0, "n_moment": 10, "seed": 11},
-        (*_CONVERTING, "flows/**/*.py", "tests/e2e/crash_campaign.py"),
-        (Bar("n_fault", most=0), Bar("n_interrupted", least=7)),
-        "tests/e2e/test_crash.py::test_a_killed_dask_worker_loses_nothing",
+    "outages": Campaign(
+        outages,
+        {
+            "victims": ["flow", "server", "dask_worker", "way_refuse", "way_reset", "way_hang"],
+            "seeds": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+            "n_recording": 8,
+        },
+        (
+            *("pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/places.py", "flows/*.py"),
+            *("benchmarks/outages.py", "tests/*_campaign.py", "tests/e2e/*_campaign.py", "tests/aftermath.py"),
+        ),
+        (
+            *(Bar(f"n_{name}", most=0) for name in ("redone", "unsound", "fault")),
+            *(Bar(f"{victim}.n_interrupted", least=7) for victim in ("flow", "server", "dask_worker")),
+            *(Bar(f"way_{mode}.n_interrupted", least=7) for mode in ("refuse", "reset", "hang")),
+        ),
+        "tests/unit/test_prove.py::test_outages",
     ),
     "round-trip": Campaign(
         round_trip,

@@ -21,11 +21,9 @@ from pathlib import Path
 
 from pipeline.batch.executors import open_executor
 from pipeline.batch.run import run
-from pipeline.verify import verify_store
 from pipeline.write.ledger import read_ledger
+from tests.aftermath import Aftermath, unsettled, unsound, wait_until_gone, written
 from tests.stub_cohort import convert, make_plan, write_nights
-
-END_S = 60.0  # for processes to end after their parent
 
 
 @dataclass(frozen=True)
@@ -109,16 +107,11 @@ def command_subject(tmp: Path, *, cohort: str, n_recording: int, hours: float, o
     return Subject([*cli, *convert], out, n_recording)
 
 
-def campaign(subject: Subject, *, n_moment: int, seed: int, of_a_worker: bool = False) -> Campaign:
+def campaign(subject: Subject, *, n_moment: int, seed: int) -> Campaign:
     """Measure an undisturbed run, then kill others at moments drawn over its length, one in each equal part.
 
     The output is emptied each time; the parent alone and the whole process group are killed alternately. The first
     run of all is not the measured one: it warms the caches.
-
-    Parameters
-    ----------
-    of_a_worker : bool
-        Kill one Dask worker each time instead; the run must then come to its end by itself.
     """
     for _ in range(2):
         shutil.rmtree(subject.out, ignore_errors=True)
@@ -130,12 +123,7 @@ def campaign(subject: Subject, *, n_moment: int, seed: int, of_a_worker: bool = 
     moments = []
     for i in range(n_moment):
         wait_s = (i + rng.random()) / n_moment * undisturbed_s
-        when, is_due = f"{wait_s:.2f} s", partial(_has_passed, wait_s)
-        moments.append(
-            _moment_of_a_worker(subject, when, is_due, rng)
-            if of_a_worker
-            else _moment(subject, when, is_due, bool(i % 2))
-        )
+        moments.append(_moment(subject, f"{wait_s:.2f} s", partial(_has_passed, wait_s), bool(i % 2)))
     return Campaign(subject.n_recording, round(undisturbed_s, 2), tuple(moments))
 
 
@@ -144,15 +132,17 @@ def kill_at(subject: Subject, n_store: int, *, whole_group: bool) -> Moment:
     return _moment(subject, f"{n_store} stores", partial(_has_stores, subject.out, n_store), whole_group)
 
 
-def kill_worker_at(subject: Subject, n_store: int, *, seed: int) -> Moment:
-    """Kill a Dask worker of a run when so many stores are published and another one is begun."""
+def kill_worker_at(subject: Subject, n_store: int, *, seed: int) -> Aftermath:
+    """Kill a Dask worker soon after so many stores are published; the run must come to its end by itself."""
+    draw = random.Random(seed)
+    wait_s = draw.uniform(0.0, 0.5)
     is_due = partial(_has_stores, subject.out, n_store)
-    return _moment_of_a_worker(subject, f"{n_store} stores", is_due, random.Random(seed))
+    return _kill_worker(subject, f"{n_store} stores + {wait_s:.2f} s", is_due, wait_s, draw)
 
 
-def kill_first_worker(subject: Subject) -> Moment:
+def kill_first_worker(subject: Subject) -> Aftermath:
     """Kill a Dask worker as soon as there is one, before the cluster is complete."""
-    return _moment_of_a_worker(subject, "the first worker", partial(_has_passed, 0.0), random.Random(0))
+    return _kill_worker(subject, "the first worker", partial(_has_passed, 0.0), 0.0, random.Random(0))
 
 
 def _has_passed(wait_s: float, elapsed_s: float) -> bool:
@@ -168,20 +158,22 @@ def _moment(subject: Subject, when: str, is_due: Callable[[float], bool], whole_
     subject.open_gate(is_open=False)
     _kill_when(subject, is_due, whole_group)
     killed_ns = time.time_ns()
-    before = _stores(subject.out)
-    faults = [f"torn at the kill: {problem}" for problem in _problems(subject.out, before)]
+    before = written(subject.out)
+    faults = [f"torn at the kill: {problem}" for problem in unsound(subject.out)]
     faults += _finish(subject)
-    after = _stores(subject.out)
-    n_converted = sum(max(written.values()) > killed_ns for written in after.values())
+    after = written(subject.out)
+    n_converted = sum(max(files.values()) > killed_ns for files in after.values())
     if n_converted != subject.n_recording - len(before):
         faults.append(f"{len(before)} of {subject.n_recording} were finished, {n_converted} were converted")
-    faults += [f"redone: {key}" for key, written in before.items() if after.get(key) != written]
-    faults += [f"written by two runs: {key}" for key, written in after.items() if _is_mixed(written, killed_ns)]
-    faults += _faults_at_end(subject, after)
+    faults += [f"redone: {key}" for key, files in before.items() if after.get(key) != files]
+    faults += [f"written by two runs: {key}" for key, files in after.items() if _is_mixed(files, killed_ns)]
+    faults += _faults_at_end(subject)
     return Moment(when, whole_group, len(before), n_converted, tuple(faults))
 
 
-def _moment_of_a_worker(subject: Subject, when: str, is_due: Callable[[float], bool], rng: random.Random) -> Moment:
+def _kill_worker(
+    subject: Subject, when: str, is_due: Callable[[float], bool], wait_s: float, draw: random.Random
+) -> Aftermath:
     shutil.rmtree(subject.out, ignore_errors=True)
     subject.open_gate(is_open=False)
     begun_s = time.monotonic()
@@ -190,15 +182,17 @@ def _moment_of_a_worker(subject: Subject, when: str, is_due: Callable[[float], b
     ) as process:
         while process.poll() is None and not (is_due(time.monotonic() - begun_s) and _dask_workers(process.pid)):
             time.sleep(0.02)
-        before = _stores(subject.out)
+        time.sleep(wait_s)
+        before = written(subject.out)
         if workers := _dask_workers(process.pid):
-            os.kill(rng.choice(workers), signal.SIGKILL)
+            os.kill(draw.choice(workers), signal.SIGKILL)
         subject.open_gate(is_open=True)
         faults = [f"exit code {code}"] if (code := process.wait()) else []
-    after = _stores(subject.out)
-    faults += [f"redone: {key}" for key, written in before.items() if after.get(key) != written]
-    faults += _faults_at_end(subject, after)
-    return Moment(when, False, len(before), len(after) - len(before), tuple(faults))
+    torn = unsound(subject.out)
+    faults += _faults_of_a_further_run(subject)
+    redone = tuple(key for key, files in before.items() if written(subject.out).get(key) != files)
+    faults += unsettled(subject.out, subject.n_recording)
+    return Aftermath(when, subject.n_recording, len(before), redone, (*torn, *unsound(subject.out)), tuple(faults))
 
 
 def _dask_workers(parent: int) -> list[int]:
@@ -214,14 +208,15 @@ def _dask_workers(parent: int) -> list[int]:
     return sorted(found)
 
 
-def _faults_at_end(subject: Subject, stores: dict[str, dict[str, int]]) -> list[str]:
-    faults = [f"at the end: {problem}" for problem in _problems(subject.out, stores)]
-    faults += [f"left over: {path.name}" for path in subject.out.rglob("*.part*")]
-    rows = read_ledger(subject.out).rows
-    if not (len(stores) == len(rows) == subject.n_recording):
-        faults.append(f"{subject.n_recording} recordings, {len(stores)} stores, {len(rows)} rows")
-    faults += _finish(subject)
-    if _stores(subject.out) != stores or read_ledger(subject.out).rows != rows:
+def _faults_at_end(subject: Subject) -> list[str]:
+    faults = [f"at the end: {problem}" for problem in unsound(subject.out)]
+    return [*faults, *unsettled(subject.out, subject.n_recording), *_faults_of_a_further_run(subject)]
+
+
+def _faults_of_a_further_run(subject: Subject) -> list[str]:
+    stores, rows = written(subject.out), read_ledger(subject.out).rows
+    faults = _finish(subject)
+    if written(subject.out) != stores or read_ledger(subject.out).rows != rows:
         faults.append("a further run was not a no-op")
     return faults
 
@@ -236,24 +231,7 @@ def _kill_when(subject: Subject, is_due: Callable[[float], bool], whole_group: b
             time.sleep(0.02)
         if process.poll() is None:
             (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
-    _wait_until_gone(process.pid)
-
-
-def _wait_until_gone(group: int) -> None:
-    """Workers must end by themselves when their parent is gone."""
-    deadline_s = time.monotonic() + END_S
-    while any(_is_running(stat, group) for stat in Path("/proc").glob("[0-9]*/stat")):
-        if time.monotonic() > deadline_s:
-            raise AssertionError(f"processes of the killed run were alive after {END_S:g} s")
-        time.sleep(0.02)
-
-
-def _is_running(stat: Path, group: int) -> bool:
-    try:
-        state, _, process_group, *_ = stat.read_text().rpartition(")")[2].split()
-    except OSError:  # it has just ended
-        return False
-    return int(process_group) == group and state != "Z"
+    wait_until_gone(process.pid)
 
 
 def _finish(subject: Subject) -> list[str]:
@@ -266,20 +244,6 @@ def _finish(subject: Subject) -> list[str]:
         f"{row.key}: {row.reason}: {row.detail}" for row in read_ledger(subject.out).rows.values() if row.reason
     ]
     return [f"exit code {ended.returncode}", *failed]
-
-
-def _stores(out: Path) -> dict[str, dict[str, int]]:
-    """Return, of every published store, its files' modification times in ns."""
-    return {
-        f"{store.parent.name}/{store.stem}": {
-            str(file.relative_to(store)): file.stat().st_mtime_ns for file in store.rglob("*") if file.is_file()
-        }
-        for store in out.glob("*/*.zarr")
-    }
-
-
-def _problems(out: Path, stores: dict[str, dict[str, int]]) -> list[str]:
-    return [f"{key}: {problem}" for key in stores for problem in verify_store(out / f"{key}.zarr").problems]
 
 
 def _is_mixed(written_ns: dict[str, int], killed_ns: int) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.synth import synthesise
-from pipeline.verify import verify_store
-from pipeline.write.ledger import read_ledger
+from tests.aftermath import Aftermath, unsettled, unsound, wait_until_gone, written
 from tests.prefect_server import Server, command, end, wait_for
 
 COHORT = "synthetic"
+ENDS_S = 300.0  # a run that is still there then never ends
 
 
 def many_nights(root: Path, n: int, hours: float = 0.1) -> Path:
@@ -30,62 +31,57 @@ def stores(out: Path) -> dict[str, int]:
     return {store.stem: (store / "zarr.json").stat().st_mtime_ns for store in out.glob("*/*.zarr")}
 
 
-@dataclass(frozen=True)
-class Killing:
-    """What a kill left, and what was wrong after the next run.
+def kill_and_finish(server: Server, root: Path, n_recording: int, out: Path, victim: str, seed: int) -> Aftermath:
+    """Kill the flow or the server at a moment drawn over the conversion, then run once more.
 
     Parameters
     ----------
-    n_finished : int
-        Stores that were there when nothing ran any more.
-    """
-
-    victim: str
-    after_s: float
-    n_finished: int
-    faults: tuple[str, ...]
-
-
-def kill_and_finish(server: Server, folder: Path, n: int, victim: str, seed: int, longest_s: float) -> Killing:
-    """Kill the flow's processes or the server at a random moment after the first store, then run once more.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the download ``dl``; the output is one of this kill's own.
-    n : int
-        Recordings of the download.
+    root, out : Path
+        The download, and the output of this kill alone.
     victim : {"flow", "server"}
-        The flow is a command that was started by hand; the server is started again for the next run.
-    longest_s : float
-        The moment is drawn between none and this many seconds.
+        Of the flow, the process alone or its workers, too. The server comes back while the run goes on, or not
+        before that has been killed as well.
     """
-    out = folder / f"out-{victim}-{seed}"
-    arguments = ("nightly", COHORT, "--root", folder / "dl", "--out", out, "--batch-size", 3)
-    after_s = random.Random(seed).uniform(0.0, longest_s)
-    with command(server, folder, *arguments) as run:
-        wait_for(lambda: stores(out) or run.poll() is not None)
-        time.sleep(after_s)
-        if victim == "server":
+    draw = random.Random(f"{victim} {seed}")
+    n_store, wait_s, is_all = draw.randrange(n_recording), draw.uniform(0.0, 0.5), draw.random() < 0.5
+    when = f"{n_store} stores + {wait_s:.2f} s, {victim} {'and all with it' if is_all else 'alone'}"
+    arguments = ("nightly", COHORT, "--root", root, "--out", out, "--batch-size", 3)
+    with command(server, out.parent, *arguments) as run:
+        wait_for(lambda: _is_due(out, n_store) or run.poll() is not None)
+        time.sleep(wait_s)
+        if victim == "flow":
+            _kill(run, is_all)
+            hit = written(out)
+        else:
             server.stop()
-            time.sleep(1.0)
+            hit = written(out)
+            _do_without(server, run, is_all)
+    before = written(out)
+    torn = unsound(out)
+    with command(server, out.parent, *arguments) as run:
+        code = run.wait(ENDS_S)
+    after = written(out)
+    redone = {key for seen in (hit, before) for key, files in seen.items() if after.get(key) != files}
+    faults = (*([f"the next run ended with {code}"] if code else []), *unsettled(out, n_recording))
+    return Aftermath(when, n_recording, len(hit), tuple(sorted(redone)), (*torn, *unsound(out)), faults)
+
+
+def _is_due(out: Path, n_store: int) -> bool:
+    """Whether so many stores are published, and the conversion has begun."""
+    return len(list(out.glob("*/*.zarr"))) >= n_store and out.is_dir() and any(out.glob("*/*.zarr*"))
+
+
+def _kill(run: subprocess.Popen[bytes], is_all: bool) -> None:
+    (os.killpg if is_all else os.kill)(run.pid, signal.SIGKILL)
+    run.wait()
+    wait_until_gone(run.pid)
+
+
+def _do_without(server: Server, run: subprocess.Popen[bytes], is_all: bool) -> None:
+    """Bring the server back and let the run come to its end, or kill that first."""
+    if is_all:
         end(run)
-    before = stores(out)
-    if victim == "server":
         server.start()
-    with command(server, folder, *arguments) as run:
-        code = run.wait(180)
-    return Killing(victim, after_s, len(before), tuple(_faults(out, n, before, code)))
-
-
-def _faults(out: Path, n: int, before: dict[str, int], code: int) -> list[str]:
-    after, rows = stores(out), read_ledger(out).rows
-    faults = [f"the next run ended with {code}"] if code else []
-    faults += [f"done twice: {key}" for key, written in before.items() if after.get(key) != written]
-    faults += [f"left over: {path.name}" for path in out.rglob("*.part*")]
-    faults += [
-        f"{key}: {problem}" for key in after for problem in verify_store(out / COHORT / f"{key}.zarr").problems
-    ]
-    if not len(after) == len(rows) == n or any(row.reason for row in rows.values()):
-        faults.append(f"{n} recordings, {len(after)} stores, {len(rows)} rows")
-    return faults
+    else:
+        server.start()
+        run.wait(ENDS_S)

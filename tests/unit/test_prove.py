@@ -43,6 +43,15 @@ def test_synthesis_speed(progress: Progress) -> None:
     assert found["edf_mb"] == pytest.approx(38 * 0.1 / 8, rel=0.25)
 
 
+def test_outages(progress: Progress) -> None:
+    """A way that is cut in the middle of a run: one good outcome a recording, nothing torn, nothing done twice."""
+    found = prove.outages(progress, {"victims": ["way_reset"], "seeds": [1], "n_recording": 3})
+    (hit,) = found["way_reset"].pop("hits")
+    assert (hit["redone"], hit["unsound"], hit["faults"]) == ((), (), ())
+    assert found["way_reset"] == {name: n for name, n in found.items() if name != "way_reset"}
+    assert (found["n_hit"], found["n_recording"]) == (1, 3)
+
+
 def test_scale(progress: Progress) -> None:
     """Every made-up recording is converted and then kept, by processes and by Dask, and a ledger is counted."""
     found = prove.scale(progress, {"n_recording": 30, "n_dask": 20, "workers": 2, "n_row": 100})

@@ -12,12 +12,10 @@ from torch import Tensor
 from model.batch import Batch, Metadata
 from model.data.buffers import Buffers
 from model.data.draw import Draw
-from model.data.gather import Gatherer, Raw
+from model.data.gather import Gatherer, Raw, n_per_epoch
 from model.data.normalise import Scaling, to_float
 from pipeline.shards.people import People
-from schemas.shard import modality_kind
 from schemas.store import MISSING
-from schemas.vocabulary import Modality
 
 __all__ = ["Assembler", "Assembly"]
 
@@ -58,7 +56,7 @@ class Assembler:
     def empty(self, draw: Draw) -> dict[str, Tensor]:
         """Return room for samples, (B, T, N) each."""
         tokens = (len(draw), draw.n_epoch)
-        shapes = [(*tokens, modality_kind(Modality(name)).rate_class.n_per_epoch) for name in draw.modalities]
+        shapes = [(*tokens, n_per_epoch(name)) for name in draw.modalities]
         if self.is_on_host:
             return dict(zip(draw.modalities, self._buffers.tensors(shapes), strict=True))
         return {

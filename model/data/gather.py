@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from schemas.shard import modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
 
-__all__ = ["Gatherer", "Raw", "n_byte"]
+__all__ = ["Gatherer", "Raw", "n_byte", "n_per_epoch"]
 
 _SECOND = 30  # seconds of an epoch: events are drawn second by second
 _ALIGN = 64  # bytes: where an array begins
@@ -56,14 +56,24 @@ class Raw:
     @classmethod
     def of_facts(cls, draw: Draw, labels: tuple[str, ...]) -> Raw:
         """Return new arrays for everything but counts."""
-        _, valid, own = _arrays(draw, labels)
-        return cls({}, *({name: np.empty(*laid) for name, laid in group.items()} for group in (valid, own)))
+        tokens = (len(draw), draw.n_epoch)
+        return cls(
+            {},
+            {name: np.empty(tokens, np.bool_) for name in draw.modalities},
+            {name: np.empty((*tokens, *_label_shape(name)), np.int8) for name in labels},
+        )
 
 
 def n_byte(draw: Draw, labels: tuple[str, ...]) -> int:
     """Return the bytes that `Raw.within` needs."""
     groups = _arrays(draw, labels)
     return sum(_aligned(math.prod(shape) * kind.itemsize) for group in groups for shape, kind in group.values())
+
+
+@cache
+def n_per_epoch(modality: str) -> int:
+    """Return how many samples an epoch has."""
+    return modality_kind(Modality(modality)).rate_class.n_per_epoch
 
 
 def _aligned(size: int) -> int:
@@ -73,9 +83,8 @@ def _aligned(size: int) -> int:
 def _arrays(draw: Draw, labels: tuple[str, ...]) -> list[dict[str, tuple[tuple[int, ...], np.dtype[Any]]]]:
     """Return shapes and types of counts, valid and labels."""
     tokens = (len(draw), draw.n_epoch)
-    n_sample = {name: modality_kind(Modality(name)).rate_class.n_per_epoch for name in draw.modalities}
     return [
-        {name: ((*tokens, n), np.dtype(np.int16)) for name, n in n_sample.items()},
+        {name: ((*tokens, n_per_epoch(name)), np.dtype(np.int16)) for name in draw.modalities},
         {name: (tokens, np.dtype(np.bool_)) for name in draw.modalities},
         {name: ((*tokens, *_label_shape(name)), np.dtype(np.int8)) for name in labels},
     ]

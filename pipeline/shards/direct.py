@@ -104,24 +104,26 @@ class _File:
                 do=_AGAIN,
             )
         self._is_checked = np.zeros(n_chunk, np.bool_)
-        self._bytes: NDArray[np.uint8] | None = None
+        self._chunks: NDArray[Any] | None = None
 
     def chunk(self, number: int) -> NDArray[Any]:
         """Return a view of an inner chunk, (chunk, …)."""
-        if self._bytes is None:
-            self._bytes = self._map()
-        start = number * (self._chunk_byte + CHECKSUM_BYTE)
-        body = self._bytes[start : start + self._chunk_byte]
+        if self._chunks is None:
+            self._chunks = self._map()
         if not self._is_checked[number]:
-            self._check(number, body, self._bytes[start + self._chunk_byte :][:CHECKSUM_BYTE])
-        return body.view(self._grid.dtype).reshape(self._grid.chunk_shape)
+            self._check(number, self._chunks[number])
+        body: NDArray[Any] = self._chunks["body"][number]
+        return body
 
-    def _map(self) -> NDArray[np.uint8]:
+    def _map(self) -> NDArray[Any]:
+        """Map the file as records of a chunk and its checksum."""
+        grid, n_chunk = self._grid, len(self._is_checked)
+        record = np.dtype([("body", grid.dtype, grid.chunk_shape), ("checksum", "<u4")])
         with storage_errors("a file of the set cannot be read", where=self._where), self._path.open("rb") as stream:
-            return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+            return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), record, n_chunk)
 
-    def _check(self, number: int, body: NDArray[np.uint8], checksum: NDArray[np.uint8]) -> None:
-        if google_crc32c.value(body) != int.from_bytes(checksum.tobytes(), "little"):
+    def _check(self, number: int, chunk: NDArray[Any]) -> None:
+        if google_crc32c.value(chunk["body"].reshape(-1).view(np.uint8)) != int(chunk["checksum"]):
             first = self._number * self._grid.shard + number * self._grid.chunk
             raise StoreCorrupt(
                 f"chunk {number} of the file is not what was written",
@@ -141,10 +143,10 @@ class _File:
 
     def close(self) -> None:
         """Let the map go as soon as nobody holds a view of it."""
-        self._bytes = None
+        self._chunks = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_bytes": None}
+        return {**self.__dict__, "_chunks": None}
 
 
 def read_index(folder: Path, grid: Grid, number: int, who: Who) -> NDArray[np.uint64]:

@@ -14,7 +14,7 @@ import multiprocessing
 import time
 import uuid
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,6 +37,7 @@ __all__ = ["open_dask"]
 _IN_FLIGHT = 2  # tasks a thread: one that is done and one that waits for it
 _LOOK_S = 5.0  # between looks at how many threads the cluster has
 _PATIENCE_S = 300.0  # without any worker, before the run is given up; a scheduler of a cluster may need minutes
+_N_TELL, _AFTER_LOSS_S = 5, 1.0  # attempts to tell all workers something, and the pause after one
 _N_START = 3  # attempts to start a cluster here
 _ANSWER_S = "30s"  # for the scheduler to answer at all
 _SETTINGS = {  # of a cluster that is started here
@@ -113,7 +114,7 @@ def _answers(
     flying = dict[Any, tuple[Any, Job]]()
     crew = _Crew(do, memory_byte, _name(jobs[0]))
     threads = _Threads(client)
-    client.register_plugin(crew, name=crew.name)
+    _on_all_workers(partial(client.register_plugin, crew, name=crew.name))
     try:
         while pending or flying:
             while pending and len(flying) < _IN_FLIGHT * threads.count():
@@ -127,7 +128,18 @@ def _answers(
             yield _outcome(future, job)
     finally:
         client.cancel([future for future, _ in flying.values()])
-        client.unregister_worker_plugin(crew.name)
+        _on_all_workers(partial(client.unregister_worker_plugin, crew.name))
+
+
+def _on_all_workers(tell: Callable[[], object]) -> None:
+    """Tell all workers something, again where one is lost meanwhile: Dask cuts the conversation off then."""
+    for _ in range(_N_TELL):
+        try:
+            tell()
+            return
+        except OSError:
+            time.sleep(_AFTER_LOSS_S)
+    raise WorkerDied("workers of the Dask cluster are lost one after the other", do="Look at the scheduler's log.")
 
 
 def _name(job: Job) -> str:

@@ -180,12 +180,13 @@ RHYTHMS: Mapping[str, Rhythm] = {
 SPREAD: Mapping[str, Rhythm] = {
     "atrial_pacing_spread": Rhythm(pace="atrial", spread=True),
     "ventricular_pacing_spread": Rhythm(pace="ventricular", spread=True),
+    "af_ventricular_pacing_spread": Rhythm(af=1.0, pace="ventricular", spread=True),
 }
 EVERY_RHYTHM = ("clean", "noise", "motion", "leads_off")
-LIMITS = ("ventricular_pacing_spread",)  # what is known not to be told from beats, see docs/adr/0009-ibi.md
 CONDITIONS: Mapping[str, tuple[Rhythm, Spoil]] = {
     **{spoil: (Rhythm(), SPOILS[spoil]) for spoil in SPOILS},
     **{name: (rhythm, as_it_is) for name, rhythm in SPREAD.items()},
+    "ventricular_pacing_spread_motion": (SPREAD["ventricular_pacing_spread"], motion),
     **{f"{name}_{spoil}": (rhythm, SPOILS[spoil]) for name, rhythm in RHYTHMS.items() for spoil in EVERY_RHYTHM},
 }
 

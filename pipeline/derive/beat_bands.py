@@ -21,6 +21,8 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.derive.beat_pulses import find_pulses, sharp_response, subtract
+
 __all__ = ["WORKING_HZ", "Bands", "split_bands"]
 
 WORKING_HZ = 64.0  # nominal; exact in Bands.rate_hz
@@ -33,8 +35,6 @@ _PARTS = 16  # a block is so many parts, of which the first and the last are ove
 _BATCH = 2**17  # native samples transformed together, 0.5 MB: stays in the processor's cache
 _SPIKE_S = 0.008  # what leaves and returns within so long is no heart: half a QRS takes 30 ms or more
 _SPIKE_SHARE = 0.7  # of the range of a usual beat
-_SMALL_SPIKE_SHARE = 0.25  # where the same has been left already at that time as at twice that: no R wave has
-_SHARP = 0.8
 _RANGE_S = 2.0  # windows that hold at least one beat
 _SPIKE_QUANTILE, _SPIKE_FACTOR = 0.8, 4.0  # and stands out of the window so much; mains and muscle never do
 
@@ -74,7 +74,7 @@ def split_bands(ecg: NDArray[Any], rate_hz: float) -> Bands:
     n_sample = math.ceil(ecg.size * n_out / n_in)
     strength = np.empty(n_sample, np.float32)
     wave = np.empty(n_sample, np.complex64)
-    responses, response = _responses(n_in, n_out, rate_hz)
+    responses = _Responses.of(n_in, n_out, rate_hz)
     hop_in, margin_in = n_in // _PARTS * (_PARTS - 2), n_in // _PARTS
     hop_out = n_out // _PARTS * (_PARTS - 2)
     kept = slice(n_out // _PARTS, n_out // _PARTS + hop_out)
@@ -82,29 +82,73 @@ def split_bands(ecg: NDArray[Any], rate_hz: float) -> Bands:
     for first in range(0, math.ceil(ecg.size / hop_in), per_batch):
         stop = min(first + per_batch, math.ceil(ecg.size / hop_in))
         stretch = _stretch(ecg, first * hop_in - margin_in, stop * hop_in + margin_in, rate_hz)
-        spectrum = scipy.fft.rfft(sliding_window_view(stretch, n_in)[::hop_in], axis=1)[:, : response.size]
+        spectrum = scipy.fft.rfft(sliding_window_view(stretch, n_in)[::hop_in], axis=1)[:, : responses.wave.size]
         target = slice(first * hop_out, min(stop * hop_out, n_sample))
         n = target.stop - target.start
-        envelopes = (np.abs(_analytic(spectrum, band, n_out)[:, kept]) for band in responses)
-        lowest = next(envelopes)
-        product = lowest.copy()
-        for envelope in envelopes:
-            product *= np.maximum(envelope, _LEAST_SHARE * lowest)
-        strength[target] = np.cbrt(product).reshape(-1)[:n]
-        wave[target] = _analytic(spectrum, response, n_out)[:, kept].reshape(-1)[:n]
+        lowest, *upper = _envelopes(spectrum, responses, rate_hz, working_hz)
+        product = lowest[:, kept].copy()
+        for envelope in upper:
+            product *= np.maximum(envelope, _LEAST_SHARE * lowest)[:, kept]
+        strength[target] = (product ** (1 / 3)).reshape(-1)[:n]  # a third of the time of cbrt
+        wave[target] = _analytic(spectrum, responses.wave, n_out)[:, kept].reshape(-1)[:n]
     return Bands(strength, wave, working_hz)
 
 
-def _responses(n_in: int, n_out: int, rate_hz: float) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return the responses of the three bands and of the complexes, scaled for the change of length."""
-    frequency_hz = np.arange(min(n_out, n_in // 2)) * (rate_hz / n_in)
-    scale = 2 * n_out / n_in
-    bands = [scale * np.exp(-0.5 * ((frequency_hz - centre) / width) ** 2) for centre, width in _QRS_HZ]
-    low = 1 / (1 + np.exp(-1.702 * (frequency_hz - _WAVE_HZ[0]) / _WAVE_EDGE_HZ[0]))
-    high = 1 / (1 + np.exp(1.702 * (frequency_hz - _WAVE_HZ[1]) / _WAVE_EDGE_HZ[1]))
-    for response in (*bands, low):
-        response[0] = 0.0
-    return [band.astype(np.float32) for band in bands], (scale * low * high).astype(np.float32)
+@dataclass(frozen=True)
+class _Responses:
+    """Responses of all bands, shape (n_bin,), float32, scaled for the change of length.
+
+    Parameters
+    ----------
+    bands : list of ndarray
+        Of `_QRS_HZ`.
+    wave : ndarray
+    sharp : ndarray
+        For pulses; an impulse is as high in it as in the highest of ``bands``.
+    impulse : float
+        That height, for an impulse that adds 1 to every bin.
+    n_out : int
+        Working samples of a block.
+    """
+
+    bands: list[NDArray[np.float32]]
+    wave: NDArray[np.float32]
+    sharp: NDArray[np.float32]
+    impulse: float
+    n_out: int
+
+    @classmethod
+    def of(cls, n_in: int, n_out: int, rate_hz: float) -> _Responses:
+        frequency_hz = np.arange(min(n_out, n_in // 2)) * (rate_hz / n_in)
+        scale = 2 * n_out / n_in
+        bands = [scale * np.exp(-0.5 * ((frequency_hz - centre) / width) ** 2) for centre, width in _QRS_HZ]
+        low = 1 / (1 + np.exp(-1.702 * (frequency_hz - _WAVE_HZ[0]) / _WAVE_EDGE_HZ[0]))
+        high = 1 / (1 + np.exp(1.702 * (frequency_hz - _WAVE_HZ[1]) / _WAVE_EDGE_HZ[1]))
+        for response in (*bands, low):
+            response[0] = 0.0
+        sharp = sharp_response(frequency_hz, rate_hz)
+        sharp *= bands[-1].sum() / sharp.sum()
+        return cls(
+            [band.astype(np.float32) for band in bands],
+            (scale * low * high).astype(np.float32),
+            sharp.astype(np.float32),
+            float(bands[-1].sum() / n_out),
+            n_out,
+        )
+
+
+def _envelopes(
+    spectrum: NDArray[np.complex64], responses: _Responses, rate_hz: float, working_hz: float
+) -> list[NDArray[np.float32]]:
+    """Return the envelopes of all bands, lowest first, after taking pulses out of ``spectrum``, in place."""
+    n_out = responses.n_out
+    found = [np.abs(_analytic(spectrum, band, n_out)) for band in responses.bands]
+    sharp = _analytic(spectrum, responses.sharp, n_out)
+    pulses = find_pulses(sharp, found[-1], found[0], rate_hz=rate_hz, working_hz=working_hz)
+    changed = subtract(spectrum, pulses, responses.impulse, n_out)
+    for envelope, band in zip(found, responses.bands, strict=True):
+        envelope[changed] = np.abs(_analytic(spectrum[changed], band, n_out))
+    return found
 
 
 def _analytic(spectrum: NDArray[np.complex64], response: NDArray[np.float32], n_out: int) -> NDArray[np.complex64]:
@@ -142,10 +186,7 @@ def _flatten_spikes(x: NDArray[np.float32], rate_hz: float) -> None:
     bulge *= -0.5
     bulge += x[reach:-reach]
     np.abs(bulge, out=bulge)
-    at = np.flatnonzero(bulge > _SMALL_SPIKE_SHARE * usual) if usual > 0 else np.zeros(0, np.intp)
-    middle = at + reach
-    wider = x[middle] - 0.5 * (x[np.maximum(at - reach, 0)] + x[np.minimum(at + 3 * reach, x.size - 1)])
-    at = at[(bulge[at] > _SPIKE_SHARE * usual) | (bulge[at] > _SHARP * np.abs(wider))]
+    at = np.flatnonzero(bulge > _SPIKE_SHARE * usual) if usual > 0 else np.zeros(0, np.intp)
     beside = np.maximum(bulge[np.maximum(at - reach, 0)], bulge[np.minimum(at + reach, bulge.size - 1)])
     at = at[bulge[at] > beside]
     for window in np.unique(at // n_window):

@@ -8,7 +8,7 @@ added where none was seen. Definition, measurements and limits: docs/adr/0007.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from pipeline.derive.beat_bands import Bands, split_bands
 from pipeline.derive.beat_candidates import Candidates, find_candidates
 from pipeline.derive.beat_evidence import Between, at_rest, look_between
-from pipeline.derive.beat_fiducial import Fiducials, place_fiducials
+from pipeline.derive.beat_fiducial import Fiducials, lean_s, place_fiducials
 from pipeline.derive.beat_path import REFRACTORY_S, best_path
 from pipeline.derive.beat_shape import likeness
 from schemas.errors import SignalError
 
 __all__ = ["CLEAR", "DETECTOR", "Beats", "detect", "detect_beats"]
 
-DETECTOR = "three QRS bands, best path, one fiducial, version 1"
+DETECTOR = "three QRS bands, best path, one fiducial, version 2"
 CLEAR = 5.0  # height over noise: 99 % of beats of annotated records and no maximum of pure noise
 _LEAST_RATE_HZ = 80.0  # below, the band at 24 Hz does not fit
 _LEAST_S = 0.5  # shorter ECGs hold no beat with both its sides
@@ -140,7 +140,10 @@ def _search(ecg: NDArray[Any], rate_hz: float) -> _Found | None:
     present = _present(ecg, rate_hz, bands)
     candidates = find_candidates(bands, present)
     candidates = candidates.take(best_path(candidates))
-    fiducials = place_fiducials(bands, candidates.time_s, candidates.height > CLEAR * candidates.noise)
+    clear = candidates.height > CLEAR * candidates.noise
+    fiducials = place_fiducials(bands, candidates.time_s, clear)
+    lean = lean_s(ecg, rate_hz, fiducials.time_s[clear], fiducials.sign)
+    fiducials = replace(fiducials, time_s=fiducials.time_s + lean)
     kept = _apart(fiducials.time_s, candidates.height)
     kept &= (fiducials.time_s >= 0) & (fiducials.time_s < ecg.size / rate_hz)
     return _Found(bands, present, candidates, fiducials, kept)

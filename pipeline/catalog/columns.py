@@ -140,6 +140,12 @@ _SIGNALS = {
     "n_breath": Column("Int64", "", "breaths found; null where no respiration could be searched"),
     "n_desaturation_3_percent": Column("Int64", "", "falls of SpO2 by 3 % found; null without SpO2"),
     "n_desaturation_4_percent": Column("Int64", "", "falls of SpO2 by 4 % found; null without SpO2"),
+    **{
+        f"desaturation_{rule}_percent_per_hour": Column(
+            "Float64", "1/h", f"n_desaturation_{rule}_percent an hour of usable SpO2, awake or asleep"
+        )
+        for rule in (3, 4)
+    },
 }
 _EVENTS = {
     **{

@@ -13,25 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.catalog.columns import EVENT_COUNTS, FLAG_COUNTS, STAGE_COUNTS
+from pipeline.catalog.columns import FLAG_COUNTS
+from pipeline.catalog.night import NIGHT_ARRAYS, night_facts
 from pipeline.places import files_below, is_remote, storage_errors
 from pipeline.write.plain import read_plain
 from schemas.errors import SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
-from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.kinds import RateClass
 from schemas.store import ARRAY_FILE, SPEC_VERSION
-from schemas.vocabulary import EPOCH_S, BeatType, Modality, Scored, Stage, StageScheme
+from schemas.vocabulary import BeatType, Modality
 
 __all__ = ["Facts", "store_facts"]
 
-_EPOCHS_PER_HOUR = 3600 / EPOCH_S
 _USABLE = 0.5  # part of an epoch from which on it counts as usable; the model's tokens are valid from there, too
-_SLEEP = (Stage.N1, Stage.N2, Stage.N3, Stage.REM)
-_READ = (
-    *("channel", "usable_fraction", "quality", "stage", "in_bed"),
-    *("event_type", "event_onset_s", "beat_type", "desaturation_rule_percent"),
-)
-_STAGED = (StageScheme.AASM.value, StageScheme.RK.value)
+_READ = (*NIGHT_ARRAYS, "quality", "beat_type")
 
 
 class Facts(NamedTuple):
@@ -86,7 +80,7 @@ def _facts(store: _Store) -> Facts:
     counts = _counts(store.values["usable_fraction"], quality)
     channels = [_channel(store, name) | row for name, row in zip(names, counts, strict=True)]
     primary = [column for column, row in enumerate(channels) if row["primary"]]
-    row = _identity(store) | _night(store) | _events(store) | _found(store, names) | _record(store)
+    row = _identity(store) | night_facts(store.attrs, store.values) | _derived(store, names) | _record(store)
     row |= _signals(channels) | {"n_flagged": int((quality[:, primary] != 0).any(axis=1).sum())}
     return Facts(row, channels)
 
@@ -132,47 +126,7 @@ def _identity(store: _Store) -> dict[str, Any]:
     }
 
 
-def _night(store: _Store) -> dict[str, Any]:
-    stage, in_bed = store.values["stage"], store.values["in_bed"]
-    scheme = store.attrs["stage_scheme"]
-    known = in_bed[in_bed >= 0]
-    return {
-        "n_epoch": len(stage),
-        "hours": len(stage) / _EPOCHS_PER_HOUR,
-        "clock_start_s": _number(store.attrs["clock_start_s"]),
-        "stage_scheme": scheme,
-        **{name: int((stage == code).sum()) for name, code in STAGE_COUNTS.items()},
-        "sleep_hours": int(np.isin(stage, _SLEEP).sum()) / _EPOCHS_PER_HOUR if scheme in _STAGED else None,
-        "n_in_bed": int(known.sum()) if known.size else None,
-    }
-
-
-def _events(store: _Store) -> dict[str, Any]:
-    scored = {kind: store.attrs["event_scored"].get(kind, Scored.NO.value) for kind in EventClass}
-    types = store.values["event_type"]
-    row: dict[str, Any] = {f"scored_{kind}": said for kind, said in scored.items()}
-    for name, count in EVENT_COUNTS.items():
-        looked = scored[count.event_class] != Scored.NO
-        row[name] = int(np.isin(types, _codes(count.types)).sum()) if looked else None
-    return row | {"apnea_hypopnea_per_sleep_hour": _apnea_hypopnea(store, types, scored[EventClass.RESPIRATORY])}
-
-
-def _codes(types: frozenset[str]) -> list[int]:
-    return [EVENT_TYPES[name].code for name in sorted(types)]
-
-
-def _apnea_hypopnea(store: _Store, types: NDArray[Any], scored: str) -> float | None:
-    stage = store.values["stage"]
-    n_sleep = int(np.isin(stage, _SLEEP).sum())
-    if scored != Scored.YES or store.attrs["stage_scheme"] not in _STAGED or not n_sleep:
-        return None
-    both = np.isin(types, _codes(EVENT_COUNTS["n_apnea"].types | EVENT_COUNTS["n_hypopnea"].types))
-    epoch = np.floor(store.values["event_onset_s"][both] / EPOCH_S).astype(np.int64)
-    epoch = epoch[(epoch >= 0) & (epoch < len(stage))]
-    return int(np.isin(stage[epoch], _SLEEP).sum()) / (n_sleep / _EPOCHS_PER_HOUR)
-
-
-def _found(store: _Store, names: list[str]) -> dict[str, Any]:
+def _derived(store: _Store, names: list[str]) -> dict[str, Any]:
     """What was derived; null where the channel that it comes from, or with, is not there or not ours."""
     row: dict[str, Any] = {}
     derived = {name for name in names if "derived_from" in store.documents[name]["attributes"]}
@@ -181,9 +135,6 @@ def _found(store: _Store, names: list[str]) -> dict[str, Any]:
         row |= {"n_beat": len(kinds), "n_ectopic_beat": int((kinds == BeatType.ECTOPIC).sum())}
     if Modality.RESP in derived:
         row["n_breath"] = store.length("breath_time_s")
-    if Modality.SPO2 in names:
-        rules = store.values["desaturation_rule_percent"]
-        row |= {f"n_desaturation_{rule}_percent": int((rules == rule).sum()) for rule in (3, 4)}
     return row
 
 

@@ -13,6 +13,7 @@ import xarray as xr
 
 from pipeline.catalog.columns import CHANNELS, RECORDINGS
 from pipeline.catalog.facts import store_facts
+from pipeline.catalog.night import night_facts
 from pipeline.write.plain import read_plain
 from pipeline.write.store import write_store
 from schemas.errors import PsgError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
@@ -105,6 +106,21 @@ def test_index_is_null_where_it_is_not_defined(
     """Events looked for in part, stages that do not tell sleep apart, or no sleep: no index."""
     path = night(stage, {"apnea": [60.0]}, event_scored={"respiratory": scored}, stage_scheme=scheme)
     assert store_facts(path).recording["apnea_hypopnea_per_sleep_hour"] is None
+
+
+def test_desaturations_an_hour_of_usable_saturation(night: Callable[..., Path]) -> None:
+    """One fall by each rule in two hours; without saturation, or without a usable hour of it, there is no rate."""
+    row = store_facts(night()).recording
+    assert (row["n_desaturation_3_percent"], row["desaturation_3_percent_per_hour"]) == (1, 0.5)
+    values = {"channel": np.array(["spo2"]), "usable_fraction": np.full((N, 1), 0.25, np.float32)}
+    values |= {"stage": np.zeros(N), "in_bed": np.ones(N), "event_type": np.empty(0), "event_onset_s": np.empty(0)}
+    values["desaturation_rule_percent"] = np.array([3, 4, 4])
+    attrs = {"stage_scheme": "aasm", "clock_start_s": None, "event_scored": {}}
+    assert night_facts(attrs, values)["desaturation_4_percent_per_hour"] == 4.0
+    none = values | {"usable_fraction": np.zeros((N, 1), np.float32)}
+    assert night_facts(attrs, none)["desaturation_4_percent_per_hour"] is None
+    absent = values | {"channel": np.array(["thor"])}
+    assert "n_desaturation_3_percent" not in night_facts(attrs, absent)
 
 
 def test_unknown_is_null(night: Callable[..., Path]) -> None:

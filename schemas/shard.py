@@ -35,6 +35,7 @@ __all__ = [
     "SPEC",
     "SPEC_VERSION",
     "STATISTICS",
+    "TARGET_COLUMNS",
     "THINNING",
     "Codec",
     "array_specs",
@@ -136,6 +137,22 @@ INDEX_COLUMNS: Mapping[str, str] = MappingProxyType(
         "sex": "String",
         "bmi": "Float64",
         "fingerprint": "String",  # of the recording store
+    }
+)
+
+# Columns behind these: what was scored in the night or found in its SpO2, as in the catalog, which says what each
+# one means; null where it was not looked for or is not defined. There is no bare AHI: rules differ by cohort.
+TARGET_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "sleep_hours": "Float64",  # N1, N2, N3 and REM
+        **dict.fromkeys(("n_unscored", "n_w", "n_n1", "n_n2", "n_n3", "n_rem"), "Int64"),  # epochs
+        "n_in_bed": "Int64",  # epochs between lights off and on
+        **{f"scored_{event_class.value}": "String" for event_class in RASTER_CLASSES},  # yes, no or partly
+        **dict.fromkeys(("n_apnea", "n_hypopnea", "n_rera", "n_arousal", "n_limb_movement"), "Int64"),
+        "n_scored_desaturation": "Int64",  # by the cohort's own rule
+        "apnea_hypopnea_per_sleep_hour": "Float64",  # hypopneas by the cohort's own rule
+        **dict.fromkeys(("n_desaturation_3_percent", "n_desaturation_4_percent"), "Int64"),  # by the AASM's rules
+        **dict.fromkeys(("desaturation_3_percent_per_hour", "desaturation_4_percent_per_hour"), "Float64"),
     }
 )
 

@@ -32,6 +32,9 @@ def command() -> None:
     "--split-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="From splits make."
 )
 @click.option("--modalities", multiple=True, type=click.Choice(MODALITIES), metavar="NAME ...", help="All without.")
+@click.option(
+    "--view", type=click.Choice(["aasm", "wearable"]), help="Keep these bands of the waves only; as stored without."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order, and of splits without a file.")
 @click.option(
     "--codec", type=click.Choice(["none", "zstd"]), default="none", show_default=True, help="zstd: to ship."
@@ -42,6 +45,7 @@ def build(
     target: Path,
     split_file: Path | None,
     modalities: tuple[str, ...],
+    view: str | None,
     seed: int,
     codec: str,
     as_json: bool,
@@ -53,10 +57,10 @@ def build(
     """
     from pipeline.shards.build import Recipe, build_set
     from schemas.shard import Codec
+    from schemas.views import VIEWS
 
-    recipe = Recipe(seed=seed, codec=Codec(codec), split_file=split_file)
-    if modalities:
-        recipe = Recipe(_modalities(modalities), seed, Codec(codec), split_file)
+    chosen = _modalities(modalities or tuple(MODALITIES))
+    recipe = Recipe(chosen, seed, Codec(codec), split_file, view=VIEWS[view] if view else None)
     with _progress("building", quiet=as_json) as show:
         report = build_set(out, target, recipe, on_progress=show)
     if as_json:

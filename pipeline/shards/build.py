@@ -19,10 +19,10 @@ from pipeline.shards.choose import Chosen, good_recordings, in_order, person
 from pipeline.shards.group import GroupWriter
 from pipeline.shards.moments import Histogram
 from pipeline.shards.tables import Placed, index_file
-from pipeline.shards.terms import strictest
 from pipeline.shards.workplace import clear, set_at, workplace
 from pipeline.shards.write import FileFacts, file_facts
 from pipeline.splits import Splits, make_splits, read_splits
+from pipeline.terms import strictest
 from pipeline.write.documents import self_digest
 from pipeline.write.publish import publish
 from schemas.shard import (
@@ -40,6 +40,7 @@ from schemas.shard import (
     modality_kind,
 )
 from schemas.store import ARRAY_FILE
+from schemas.views import View
 from schemas.vocabulary import Modality, Split
 
 __all__ = ["SPLITS", "BuildReport", "Recipe", "build_from", "build_set", "write_set"]
@@ -62,6 +63,8 @@ class Recipe:
         From ``sleep2vec splits make``.
     shard_epoch : int
         Epochs of one file.
+    view : View, optional
+        The bands that are kept, from `schemas.views.VIEWS`; as stored without.
     """
 
     modalities: tuple[Modality, ...] = tuple(Modality)
@@ -69,6 +72,7 @@ class Recipe:
     codec: Codec = Codec.NONE
     split_file: Path | None = None
     shard_epoch: int = SHARD_EPOCH
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -147,8 +151,13 @@ def _splits(recordings: Sequence[Chosen], recipe: Recipe) -> Splits:
 def _fingerprint(ordered: Mapping[Split, Sequence[Chosen]], recipe: Recipe) -> str:
     """Return what a set is decided by: recordings in their order, splits, modalities, layout, program."""
     made_of = {split: [(r.name, r.root_digest) for r in chosen] for split, chosen in ordered.items()}
-    how = (SPEC_VERSION, version("sleep2vec"), recipe.modalities, recipe.seed, recipe.codec, recipe.shard_epoch)
+    how = [SPEC_VERSION, version("sleep2vec"), recipe.modalities, recipe.seed, recipe.codec, recipe.shard_epoch]
+    how.append(_said_of(recipe.view))
     return _sha256(json.dumps([made_of, how], sort_keys=True).encode())
+
+
+def _said_of(view: View | None) -> dict[str, Any] | None:
+    return None if view is None else view.to_json()
 
 
 def _sha256(content: bytes) -> str:
@@ -169,7 +178,7 @@ def _build(
     total = sum(map(len, ordered.values()))
     done = iter(range(1, total + 1))
     for split, chosen in ordered.items():
-        group = GroupWriter(work, split, chosen, recipe.modalities, recipe.codec, recipe.shard_epoch)
+        group = GroupWriter(work, split, chosen, recipe.modalities, recipe.codec, recipe.shard_epoch, recipe.view)
         placed += group.write(lambda: on_progress(next(done), total))
         files |= group.files
         if split is Split.TRAIN:
@@ -179,6 +188,7 @@ def _build(
     choices = {
         "modalities": [str(m) for m in recipe.modalities],
         "codec": str(recipe.codec),
+        "view": _said_of(recipe.view),
         "seed": recipe.seed,
         "split_rule": dict(splits.header),
         "terms": terms,

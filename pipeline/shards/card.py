@@ -1,4 +1,8 @@
-"""The data card of a set: what a reader should know before using it, with small cells suppressed."""
+"""The data card of a set: what a reader should know before using it, with small cells suppressed.
+
+Splits of a cohort are one table whose sum may be known from elsewhere: where one cell is withheld, the next
+smallest is, too. Shares are told of five persons and more, and never of a part of fewer than five.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.catalog.cells import LEAST, show_cells, show_part
 from pipeline.shards.tables import Placed
 from schemas.shard import SPEC, SPEC_VERSION
 from schemas.vocabulary import Modality, Stage
 
-__all__ = ["MIN_SUBJECT", "card"]
+__all__ = ["card"]
 
-MIN_SUBJECT = 5  # persons; a cell of fewer may identify one of them (ADR 0012)
 _HOUR = 120  # epochs
+_HIDDEN = "withheld"
 
 
 def card(placed: Sequence[Placed], choices: Mapping[str, Any]) -> str:
@@ -28,14 +33,23 @@ def _head(choices: Mapping[str, Any]) -> Iterator[str]:
     yield "# Training shards"
     yield ""
     yield f"{SPEC}, version {SPEC_VERSION}: overnight recordings end to end, one Zarr group a split, int16 counts"
-    yield "of a fixed step in fixed units. A cell of fewer than five persons is shown as `<5`."
+    yield "of a fixed step in fixed units. Fewer than five persons are shown as `<5`, and what would tell of them"
+    yield "is withheld."
     yield ""
     yield f"* redistribution: {_yes(terms['redistribution'])}"
     yield f"* commercial use: {_yes(terms['commercial'])}"
     yield from (f"* agreement: {agreement}" for agreement in terms["agreements"])
+    yield f"* bands: {_bands(choices['view'])}"
     yield f"* seed: {choices['seed']}"
     yield from (f"* splits, {name}: {value}" for name, value in choices["split_rule"].items())
     yield f"* made by sleep2vec {choices['versions']['sleep2vec']}"
+
+
+def _bands(view: Mapping[str, Any] | None) -> str:
+    if view is None:
+        return "as in the recording stores"
+    edges = ", ".join(f"{kind} {low:g} to {high:g} Hz" for kind, (low, high) in view["bands_hz"].items())
+    return f"view {view['name']}, within those of the recording stores: {edges} ({view['source']})"
 
 
 def _yes(answer: bool) -> str:
@@ -50,19 +64,25 @@ def _sizes(placed: Sequence[Placed]) -> Iterator[str]:
         "| split | cohort | persons | nights | hours |",
         "|---|---|---|---|---|",
     )
-    for (split, cohort), mine in _grouped(placed, lambda p: (p.split, str(p.chosen.facts["cohort"]))):
-        cells = _shown(mine, [str(len(mine)), f"{sum(p.chosen.n_epoch for p in mine) / _HOUR:.0f}"])
-        yield f"| {split} | {cohort} | {_persons(mine)} | {' | '.join(cells)} |"
+    by_cell = dict(_grouped(placed, lambda p: (p.split, str(p.chosen.facts["cohort"]))))
+    for cohort in sorted({cohort for _, cohort in by_cell}):
+        own = {split: mine for (split, at), mine in by_cell.items() if at == cohort}
+        shown = show_cells({split: _n_subject(mine) for split, mine in own.items()}, small=False)
+        for split, mine in own.items():
+            hours = f"{sum(p.chosen.n_epoch for p in mine) / _HOUR:.0f}"
+            cells = [str(len(mine)), hours] if shown[split].isdigit() else [_HIDDEN] * 2
+            yield f"| {split} | {cohort} | {shown[split]} | {' | '.join(cells)} |"
 
 
 def _presence(placed: Sequence[Placed], choices: Mapping[str, Any]) -> Iterator[str]:
     modalities = [Modality(name) for name in choices["modalities"]]
-    yield from ("", "## Share of the nights that have a modality", "")
+    yield from ("", "## Share of the persons who have a modality", "")
     yield f"| split | {' | '.join(modalities)} |"
     yield "|" + "---|" * (len(modalities) + 1)
     for split, mine in _grouped(placed, lambda p: p.split):
-        shares = [sum(p.facts.rows[m].present for p in mine) / len(mine) for m in modalities]
-        yield f"| {split} | {' | '.join(_shown(mine, [f'{x:.0%}' for x in shares]))} |"
+        having = [_n_subject([p for p in mine if p.facts.rows[m].present]) for m in modalities]
+        shares = [_share(n, _n_subject(mine)) for n in having]
+        yield f"| {split} | {' | '.join(_shown(mine, shares))} |"
 
 
 def _stages(placed: Sequence[Placed]) -> Iterator[str]:
@@ -96,10 +116,12 @@ def _n_subject(mine: Sequence[Placed]) -> int:
     return len({p.chosen.subject for p in mine})
 
 
-def _persons(mine: Sequence[Placed]) -> str:
-    return str(_n_subject(mine)) if _n_subject(mine) >= MIN_SUBJECT else f"<{MIN_SUBJECT}"
+def _share(n: int, total: int) -> str:
+    """Return a share of persons, unless those who have it, or those who do not, are few."""
+    shown = show_part(n, total, small=False)
+    return f"{n / total:.0%}" if shown.isdigit() else f"<{LEAST} persons" if n < LEAST else f"all but <{LEAST}"
 
 
 def _shown(mine: Sequence[Placed], cells: list[str]) -> list[str]:
     """Return the cells, or as many signs that too few persons are behind them."""
-    return cells if _n_subject(mine) >= MIN_SUBJECT else [f"<{MIN_SUBJECT}"] * len(cells)
+    return cells if _n_subject(mine) >= LEAST else [_HIDDEN] * len(cells)

@@ -28,6 +28,7 @@ from schemas.shard import (
     modality_kind,
 )
 from schemas.store import ARRAY_FILE, CONVENTIONS, MISSING, ArraySpec, code_meanings
+from schemas.views import View
 from schemas.vocabulary import Modality, Split
 
 __all__ = ["GroupWriter"]
@@ -44,6 +45,8 @@ class GroupWriter:
         The split's recordings in their order.
     shard_epoch : int
         Epochs of one file.
+    view : View, optional
+        The bands that are kept; as stored without.
     """
 
     def __init__(
@@ -54,9 +57,10 @@ class GroupWriter:
         modalities: Sequence[Modality],
         codec: Codec,
         shard_epoch: int,
+        view: View | None = None,
     ) -> None:
         self._root, self._split, self._chosen, self._modalities = root, split, chosen, modalities
-        self._codec, self._shard_epoch = codec, shard_epoch
+        self._codec, self._shard_epoch, self._view = codec, shard_epoch, view
         self._name = group_name(split)
         self._documents: dict[str, dict[str, Any]] = {}
         self.files: dict[str, FileFacts] = {}
@@ -77,7 +81,8 @@ class GroupWriter:
         for index, chosen in enumerate(self._chosen):
             facts = NightFacts()
             store = RecordingStore(chosen.path, chosen.name, chosen.root_digest)
-            for name, block in night_blocks(store, self._modalities, index, facts, self.totals, scratch):
+            blocks = night_blocks(store, self._modalities, index, facts, self.totals, scratch, self._view)
+            for name, block in blocks:
                 writers[name].append(block)
             placed.append(Placed(chosen, self._split, start, facts))
             start += chosen.n_epoch
@@ -104,13 +109,14 @@ class GroupWriter:
         return len(self._modalities) if dim == "modality" else RateClass(dim.removesuffix("_sample")).n_per_epoch
 
     def _attributes(self) -> dict[str, Any]:
-        return {
+        attrs: dict[str, Any] = {
             "Conventions": CONVENTIONS,
             "title": f"polysomnograms end to end, split {self._split}",
             "spec": SPEC,
             "spec_version": SPEC_VERSION,
             "split": str(self._split),
         }
+        return attrs if self._view is None else attrs | {"view": self._view.to_json()}
 
     def _put_document(self, name: str, document: dict[str, Any]) -> None:
         self._documents[name] = document

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.catalog.night import NIGHT_ARRAYS, night_facts
 from pipeline.shards.moments import Histogram
 from pipeline.shards.rasters import rasters
 from pipeline.shards.recording import RecordingStore, Scratch
@@ -16,6 +17,7 @@ from schemas.errors import SpecViolation
 from schemas.event_terms import EVENT_TYPES
 from schemas.shard import modality_kind
 from schemas.store import MISSING
+from schemas.views import View
 from schemas.vocabulary import Modality
 
 __all__ = ["ModalityRow", "NightFacts", "Totals", "night_blocks"]
@@ -43,6 +45,7 @@ class NightFacts:
 
     rows: dict[Modality, ModalityRow] = field(default_factory=dict)
     stages: dict[int, int] = field(default_factory=dict)
+    targets: Mapping[str, Any] = field(default_factory=dict)
 
 
 def night_blocks(
@@ -52,6 +55,7 @@ def night_blocks(
     facts: NightFacts,
     totals: Totals,
     scratch: Scratch,
+    view: View | None = None,
 ) -> Iterator[tuple[str, Block]]:
     """Yield name and epochs of every array on ``epoch``, one at a time; a block is gone at the next one.
 
@@ -65,24 +69,37 @@ def night_blocks(
         Get the samples of the night: kept a night they would fill the memory.
     scratch : Scratch
         Where a channel is unpacked.
+    view : View, optional
+        The bands that are kept; as stored without.
     """
     n_epoch = store.n_epoch
-    channels = list(store.plain("channel"))
-    all_usable = store.plain("usable_fraction")
+    values = {name: store.plain(name) for name in NIGHT_ARRAYS} | {"event_type": _event_codes(store)}
+    channels = list(values["channel"])
     usable = np.zeros((n_epoch, len(modalities)), "<f4")
     for column, modality in enumerate(modalities):
         channel = store.primary(modality)
-        if channel is not None:
-            usable[:, column] = all_usable[:, channels.index(channel)]
-        yield modality, _modality(store, modality, channel, usable[:, column], facts, totals, scratch)
-    stage = store.plain("stage")
+        if channel is None:
+            facts.rows[modality] = ModalityRow()
+            yield modality, _nothing(n_epoch, modality, scratch)
+            continue
+        counts = _counts(store, modality, channel, scratch)
+        usable[:, column] = values["usable_fraction"][:, channels.index(channel)]
+        if view is not None and (seen := _seen(view, store, modality, channel, counts)) is not None:
+            counts = seen
+            np.minimum(
+                usable[:, column], np.mean(counts != MISSING, axis=1), out=usable[:, column], casting="same_kind"
+            )
+        facts.rows[modality] = _row(store, modality, channel, counts, usable[:, column], totals[modality])
+        yield modality, counts
+    facts.targets = night_facts(store.attrs, values)
+    stage = values["stage"]
     facts.stages = {int(code): int(n) for code, n in zip(*np.unique(stage, return_counts=True), strict=True)}
     yield "recording_index", np.full(n_epoch, index, "<i4")
     yield "stage", stage
-    yield "in_bed", store.plain("in_bed")
+    yield "in_bed", values["in_bed"]
     yield "usable_fraction", usable
-    onset_s, duration_s = store.plain("event_onset_s"), store.plain("event_duration_s")
-    yield from rasters(onset_s, duration_s, _event_codes(store), store.attrs["event_scored"], n_epoch).items()
+    onset_s, duration_s = values["event_onset_s"], store.plain("event_duration_s")
+    yield from rasters(onset_s, duration_s, values["event_type"], store.attrs["event_scored"], n_epoch).items()
 
 
 def _event_codes(store: RecordingStore) -> Block:
@@ -95,43 +112,52 @@ def _event_codes(store: RecordingStore) -> Block:
     )
 
 
-def _modality(
-    store: RecordingStore,
-    modality: Modality,
-    channel: str | None,
-    usable: NDArray[np.float32],
-    facts: NightFacts,
-    totals: Totals,
-    scratch: Scratch,
-) -> Block:
+def _nothing(n_epoch: int, modality: Modality, scratch: Scratch) -> Block:
+    nothing = scratch.take((n_epoch, modality_kind(modality).rate_class.n_per_epoch))
+    nothing.fill(MISSING)
+    return nothing
+
+
+def _counts(store: RecordingStore, modality: Modality, channel: str, scratch: Scratch) -> Block:
     kind = modality_kind(modality)
-    n_per_epoch = kind.rate_class.n_per_epoch
-    if channel is None:
-        facts.rows[modality] = ModalityRow()
-        nothing = scratch.take((store.n_epoch, n_per_epoch))
-        nothing.fill(MISSING)
-        return nothing
-    attrs = store.documents[channel]["attributes"]
+    scale = store.documents[channel]["attributes"]["scale_factor"]
     counts = store.counts(channel, scratch)
-    if counts.shape != (store.n_epoch, n_per_epoch) or attrs["scale_factor"] != kind.scale:
+    expected = (store.n_epoch, kind.rate_class.n_per_epoch)
+    if counts.shape != expected or scale != kind.scale:
         raise SpecViolation(
             f"{channel} cannot stand for {modality}",
             where=store.name,
-            saw=(counts.shape, attrs["scale_factor"]),
-            expected=((store.n_epoch, n_per_epoch), kind.scale),
+            saw=(counts.shape, scale),
+            expected=(expected, kind.scale),
         )
+    return counts
+
+
+def _seen(view: View, store: RecordingStore, modality: Modality, channel: str, counts: Block) -> Block | None:
+    from pipeline.shards.view import in_view  # brings the signal libraries
+
+    return in_view(view, counts, store.documents[channel]["attributes"], modality_kind(modality))
+
+
+def _row(
+    store: RecordingStore,
+    modality: Modality,
+    channel: str,
+    counts: Block,
+    usable: NDArray[np.float32],
+    total: Histogram,
+) -> ModalityRow:
     histogram = Histogram.of_night(counts, modality)
     if not histogram.n_sample:
-        facts.rows[modality] = ModalityRow(channel=channel, usable=0.0)
-        return counts
+        return ModalityRow(channel=channel, usable=0.0)
+    total.add(histogram)
     center, scale = histogram.center_and_scale()
-    totals[modality].add(histogram)
-    facts.rows[modality] = ModalityRow(
+    unit = modality_kind(modality).scale
+    return ModalityRow(
         present=True,
         channel=channel,
         usable=float(np.mean(usable, dtype=np.float64)),
-        night_factor=float(attrs.get("night_factor", 1.0)),
-        center=center * kind.scale,
-        scale=scale * kind.scale or 1.0,
+        night_factor=float(store.documents[channel]["attributes"].get("night_factor", 1.0)),
+        center=center * unit,
+        scale=scale * unit or 1.0,
     )
-    return counts

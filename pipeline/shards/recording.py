@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.places import is_remote, storage_errors
 from pipeline.shards.documents import plain_array
-from schemas.errors import StorageError, StoreCorrupt, StoreIncomplete
+from schemas.errors import SpecViolation, StorageError, StoreCorrupt, StoreIncomplete
 from schemas.store import ARRAY_FILE
 
 __all__ = ["RecordingStore", "Scratch"]
@@ -94,8 +94,12 @@ class RecordingStore:
         ------
         StoreIncomplete, StoreCorrupt
             When its chunk is not there, or not what was written.
+        SpecViolation
+            When the store was written before stores had it.
         """
-        document = self.documents[name]
+        document = self.documents.get(name)
+        if document is None:
+            raise SpecViolation("the store lacks an array", where=self.name, saw=f"no {name}", do=_CONVERT)
         if 0 in document["shape"]:
             return np.empty(document["shape"], document["data_type"])
         file = "/".join([name, "c", *["0"] * len(document["shape"])])

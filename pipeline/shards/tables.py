@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.shards.choose import Chosen
 from pipeline.shards.night import NightFacts
-from schemas.shard import INDEX_COLUMNS, MODALITY_COLUMNS
+from schemas.shard import INDEX_COLUMNS, MODALITY_COLUMNS, TARGET_COLUMNS
 from schemas.vocabulary import Modality
 
 __all__ = ["Placed", "index_columns", "index_file", "night_arrays"]
@@ -49,7 +49,7 @@ def night_arrays(placed: Sequence[Placed], modalities: Sequence[Modality]) -> di
 def index_columns(modalities: Iterable[Modality]) -> dict[str, str]:
     """Return the columns of an index and their Polars types, in order."""
     own = {f"{m}_{name}": kind for m in modalities for name, kind in MODALITY_COLUMNS.items()}
-    return {**INDEX_COLUMNS, **own}
+    return {**INDEX_COLUMNS, **TARGET_COLUMNS, **own}
 
 
 def index_file(placed: Sequence[Placed], modalities: Sequence[Modality]) -> bytes:
@@ -71,6 +71,7 @@ def _row(placed: Placed, modalities: Sequence[Modality]) -> dict[str, Any]:
     row: dict[str, Any] = {name: chosen.facts.get(name) for name in INDEX_COLUMNS}
     row |= {"recording": chosen.name, "subject": chosen.subject, "split": placed.split}
     row |= {"start": placed.start, "length": chosen.n_epoch}
+    row |= {name: placed.facts.targets.get(name) for name in TARGET_COLUMNS}
     for modality in modalities:
         row |= {f"{modality}_{name}": value for name, value in _known(placed.facts, modality).items()}
     return row

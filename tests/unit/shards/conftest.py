@@ -14,11 +14,14 @@ import xarray as xr
 from pipeline.shards.build import Recipe, build_set
 from pipeline.write.ledger import LedgerWriter, Row, Stored, now, store_path
 from pipeline.write.store import write_store
+from schemas.event_terms import EVENT_TYPES
 from schemas.vocabulary import Modality, Outcome
 
 Make = Callable[..., xr.Dataset]
 MODALITIES = (Modality.EEG, Modality.BELT, Modality.SPO2, Modality.RESP)
 CHANNELS = ("eeg_c4_m1", "thor", "spo2")
+EVENTS = np.array([EVENT_TYPES[name].code for name in ("obstructive_apnea", "arousal")], np.int16)
+EVENT_ATTRS = {"flag_values": EVENTS.tolist(), "flag_meanings": "obstructive_apnea arousal"}
 LENGTHS = (61, 3, 130, 59, 1, 77, 60, 45, 20, 12, 33, 5)  # epochs: below, at and above a chunk of 60
 TERMS = {"agreement": "made up", "redistribution": True, "commercial": False, "citation": "nobody", "release": "1"}
 
@@ -38,6 +41,7 @@ def make_output(out: Path, make_night: Make) -> Path:
         channels = CHANNELS if number % 3 else ("eeg_c4_m1", "spo2")
         night = make_night(n_epoch=length, channels=channels)
         night["eeg_c4_m1"][0, :100] = np.nan
+        night["event_type"] = ("event", EVENTS[night["event_type"].values], EVENT_ATTRS)
         add_night(
             out, night, recording=f"night-{number:02d}", subject=f"{number % 10}", event_scored=_scored(number)
         )

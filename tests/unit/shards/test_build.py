@@ -17,13 +17,17 @@ import xarray as xr
 import zarr
 
 from pipeline.api import open_recording
+from pipeline.catalog.columns import RECORDINGS
+from pipeline.catalog.facts import store_facts
 from pipeline.shards import build as building
 from pipeline.shards.build import BuildReport, Recipe, build_set
+from pipeline.shards.choose import good_recordings
 from pipeline.shards.read import ShardSet, open_shards
+from pipeline.shards.recording import RecordingStore
 from pipeline.shards.verify import verify_set
 from pipeline.write.ledger import store_path
-from schemas.errors import OutputBusy, SplitLeak, StoreCorrupt, StoreIncomplete
-from schemas.shard import Codec
+from schemas.errors import OutputBusy, SpecViolation, SplitLeak, StoreCorrupt, StoreIncomplete
+from schemas.shard import TARGET_COLUMNS, Codec
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
 from tests.unit.shards.conftest import LENGTHS, MODALITIES, RECIPE, add_night
@@ -152,6 +156,26 @@ def test_index_is_a_table(built: Path) -> None:
         assert rows["eeg_channel"].to_list() == ["eeg_c4_m1"] * len(rows)
 
 
+def test_targets_are_the_catalogs(converted: Path, built: Path) -> None:
+    """What the index says of a night's sleep and breathing is what the catalog says, null where it is."""
+    assert {name: RECORDINGS[name].type for name in TARGET_COLUMNS} == dict(TARGET_COLUMNS)
+    for row in polars.read_parquet(built / "index.parquet").iter_rows(named=True):
+        facts = store_facts(store_path(converted, *row["recording"].split("/"))).recording
+        assert {name: row[name] for name in TARGET_COLUMNS} == {name: facts.get(name) for name in TARGET_COLUMNS}
+        assert (row["n_limb_movement"], row["scored_limb"]) == (None, "no")
+        assert row["desaturation_4_percent_per_hour"] == pytest.approx(1 / (row["length"] / 120))
+
+
+def test_a_store_from_before_is_named(tmp_path: Path, make_night: Any) -> None:
+    """A store that lacks what the index tells of is told, with what to do."""
+    add_night(tmp_path / "out", make_night())
+    (chosen,) = good_recordings(tmp_path / "out")
+    store = RecordingStore(chosen.path, chosen.name, chosen.root_digest)
+    del store.documents["desaturation_rule_percent"]
+    with pytest.raises(SpecViolation, match=r"synthetic/night-1: .*no desaturation_rule_percent.*conversion again"):
+        store.plain("desaturation_rule_percent")
+
+
 def test_the_same_seed_gives_the_same_bytes(converted: Path, built: Path, tmp_path: Path) -> None:
     """Built again elsewhere every file is equal; another seed gives another order."""
     build_set(converted, tmp_path / "again", RECIPE)
@@ -268,12 +292,13 @@ def test_the_strictest_terms_count(tmp_path: Path, make_night: Any) -> None:
 
 
 def test_a_card_hides_small_cells(built: Path) -> None:
-    """Fewer than five persons are shown as such, more are counted."""
+    """Fewer than five persons are shown as such, more are counted; their nights and stages are not told."""
     card = (built / "card.md").read_text()
     rows = {
         line.split("|")[1].strip(): line for line in card.splitlines() if line.startswith("| ") and "synth" in line
     }
     assert rows["train"].split("|")[3].strip() == "8"
-    assert [cell.strip() for cell in rows["test"].split("|")[3:6]] == ["<5"] * 3
+    assert [cell.strip() for cell in rows["test"].split("|")[3:6]] == ["<5", "withheld", "withheld"]
+    assert card.count("| test | withheld |") == 2
     assert "redistribution: yes" in card
     assert building.SPLITS in {path.name for path in built.iterdir()}

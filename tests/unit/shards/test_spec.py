@@ -13,7 +13,16 @@ import xarray as xr
 
 from flows.commands.shards import command
 from schemas import shard
-from schemas.shard import EPOCH_ARRAYS, INDEX_COLUMNS, MODALITY_COLUMNS, NIGHT_ARRAYS, array_specs, raster_arrays
+from schemas.shard import (
+    EPOCH_ARRAYS,
+    INDEX_COLUMNS,
+    MODALITY_COLUMNS,
+    NIGHT_ARRAYS,
+    TARGET_COLUMNS,
+    array_specs,
+    raster_arrays,
+)
+from schemas.views import VIEWS
 from schemas.vocabulary import Modality
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -23,8 +32,11 @@ PAGE = (DOCS / "shard-spec.md").read_text("utf-8")
 def test_every_name_is_on_the_page() -> None:
     """Arrays, columns, files and classes of events."""
     rasters = {name for event_class in shard.RASTER_CLASSES for name in raster_arrays(event_class)}
-    names = {*array_specs(tuple(Modality))} - rasters | {*INDEX_COLUMNS, *MODALITY_COLUMNS} - {"channel"}
+    names = {*array_specs(tuple(Modality))} - rasters | {*INDEX_COLUMNS, *MODALITY_COLUMNS, *TARGET_COLUMNS} - {
+        "channel"
+    }
     names |= {str(event_class) for event_class in shard.RASTER_CLASSES}
+    names |= {*VIEWS}
     names |= {shard.SET, shard.INDEX, shard.STATISTICS, shard.FILES, shard.CARD}
     assert sorted(name for name in names if f"`{name}`" not in PAGE and name not in PAGE.split("```")[1]) == []
 
@@ -47,6 +59,13 @@ def test_types_and_fills_are_those_of_the_tables() -> None:
         fill = {"-32768": "−32768", "-1": "−1", "nan": "NaN"}[str(specs[name].fill)]
         assert told[name] == (specs[name].data_type, fill)
     assert {specs[name].dims[0] for name in NIGHT_ARRAYS} == {"recording", "modality"}
+
+
+def test_views_are_those_of_the_table() -> None:
+    """Every row of the page's table of bands against the schema, and none is missing."""
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| ([\d.]+) \| ([\d.]+) \|$", PAGE, re.MULTILINE)
+    told = [(view, kind, float(low_hz), float(high_hz)) for view, kind, low_hz, high_hz in rows]
+    assert told == [(view.name, kind, *edges) for view in VIEWS.values() for kind, edges in view.bands.items()]
 
 
 def test_the_examples_run(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,11 @@
 """What a window costs: ``python -m benchmarks.loader [--nights 8] [--rounds 9] [--windows 24]`` prints JSON.
 
 A window is 120 epochs of nine modalities of a night, int16 counts on the disk, float32 tensors in the end:
-normalised, missing samples 0. All ways read the same nights, in turns within one process; CPU is user and system
-time of all threads and all workers. The floor has the counts in memory already and makes floats of them, in memory
-that it has used before: one multiplication, one addition, one comparison; ``own_floor`` does so with our
-conversion. Files are in the page cache; a loader looks at every checksum once, in its first pass, which is
-measured apart.
+normalised, missing samples 0. All ways read the same nights, each in a process of its own, in turns; CPU is user
+and system time of all threads and all workers. The floor has the counts in memory already and makes floats of them,
+in memory that it has used before: one multiplication, one addition, one comparison; ``own_floor`` does so with our
+conversion, ``memory_map_reused`` maps files and does the same. Files are in the page cache; a loader looks at every
+checksum once, in its first pass, which is measured apart.
 """
 
 from __future__ import annotations
@@ -63,13 +63,19 @@ def ratio(spent: Mapping[str, list[float]], name: str, other: str) -> float:
     return median(a / b for a, b in zip(spent[name], spent[other], strict=True))
 
 
-def compare(n_night: int, rounds: int, n: int, n_worker: int) -> dict[str, Any]:
-    """Compare all ways."""
-    from benchmarks.loader_ways import PEERS, first_pass, ways
+def compare(n_night: int, rounds: int, n: int, n_worker: int, *, is_apart: bool) -> dict[str, Any]:
+    """Compare all ways, each in a process of its own if they are to be apart."""
+    from benchmarks.loader_ways import PEERS, Apart, first_pass, names, prepare, way
 
-    with tempfile.TemporaryDirectory() as folder:
-        spent = in_turns(ways(Path(folder), n_night, n_worker), rounds, n)
-        first_ms = [first_pass(Path(folder), n_night) for _ in range(rounds)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder, n_night)
+        first_ms = [first_pass(folder, n_night) for _ in range(rounds)]
+        ways = {k: (Apart if is_apart else way)(folder, k, n_night, n_worker) for k in names(n_worker)}
+        spent = in_turns(ways, rounds, n)
+        for apart in ways.values():
+            if isinstance(apart, Apart):
+                apart.close()
     ours = [name for name in spent if name.startswith("ours")]
     return {
         "cpu_ms": {name: asdict(Spread.of(values)) for name, values in spent.items()},
@@ -147,7 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             run(["-m", "benchmarks.loader", "--write", place, str(k)])
         found = {"n_many": args.many, "opening": opening(places[args.many])}
         found |= by_size(places, args.rounds, args.windows)
-    print(json.dumps(found | compare(args.nights, args.rounds, args.windows, args.workers), indent=1))
+    print(
+        json.dumps(found | compare(args.nights, args.rounds, args.windows, args.workers, is_apart=True), indent=1)
+    )
 
 
 if __name__ == "__main__":

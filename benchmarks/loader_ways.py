@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,17 @@ from schemas.shard import CHUNK_EPOCH, modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
 
-__all__ = ["NIGHT_EPOCH", "Way", "first_pass", "noise_night", "of_first_night", "ways"]
+__all__ = [
+    "NIGHT_EPOCH",
+    "PEERS",
+    "Apart",
+    "first_pass",
+    "names",
+    "noise_night",
+    "of_first_night",
+    "prepare",
+    "way",
+]
 
 MODALITIES = tuple(map(str, Modality))
 NIGHT_EPOCH = 960  # eight hours
@@ -161,38 +173,79 @@ def write_all(folder: Path, n_night: int) -> None:
                 file.create_dataset(name, data=values, chunks=chunks, compression="lzf", shuffle=True)
 
 
-def ways(folder: Path, n_night: int, n_worker: int) -> dict[str, Way]:
-    """Write the nights and return every way to windows of them, in this process and through workers.
+def prepare(folder: Path, n_night: int) -> None:
+    """Write the nights in every layout.
 
     Raises
     ------
     AssertionError
         When two ways do not come to the same values.
     """
-    torch.set_num_threads(1)
     write_all(folder, n_night)
-    scaling = Scaling.of(open_shards(folder / "set"))
+    _check(folder, Scaling.of(open_shards(folder / "set")), _places(n_night)[:3])
+
+
+def names(n_worker: int) -> list[str]:
+    """Return the ways, those through workers where there are any."""
+    own = ["floor", "own_floor", "memory_map_reused", "ours_one_by_one", "ours", *PEERS]
+    return own + ([f"{name}_workers" for name in ("ours", *PEERS)] if n_worker else [])
+
+
+def way(folder: Path, name: str, n_night: int, n_worker: int) -> Way:
+    """Return a way by its name, ready to be timed."""
+    torch.set_num_threads(1)
+    scaling, places = Scaling.of(open_shards(folder / "set")), _places(n_night)
+    if name.endswith("floor"):
+        convert = to_float if name == "own_floor" else plainly
+        return _into_one(_in_memory(folder, n_night), scaling, places, convert)
+    if name == "memory_map_reused":
+        return _into_one(partial(read_npy, folder), scaling, places)
+    kind, through, _ = name.partition("_workers")
+    n = n_worker if through else 0
+    if kind in PEERS:
+        return _started(partial(_plain, Windows(folder, PEERS[kind], scaling, places), n), 1)
+    batch = 1 if kind == "ours_one_by_one" else BATCH
+    n_before = 4 * n_night * (NIGHT_EPOCH // WINDOW) * max(1, n)  # until each process has checked every chunk
+    return _started(partial(_ours, folder, batch, n), batch, n_before)
+
+
+class Apart:
+    """A way in a process of its own: its memory is not what another way left behind."""
+
+    def __init__(self, folder: Path, name: str, n_night: int, n_worker: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, folder, name, n_night, n_worker))
+        self._process.start()
+        self.pids: list[int] = self._pipe.recv()
+
+    def take(self, n: int) -> None:
+        """Take so many windows there."""
+        self._pipe.send(n)
+        self._pipe.recv()
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.send(0)
+        self._process.join()
+
+
+def _serve(pipe: Connection, folder: Path, name: str, n_night: int, n_worker: int) -> None:
+    own = way(folder, name, n_night, n_worker)
+    pipe.send([os.getpid(), *own.pids])
+    while n := pipe.recv():
+        own.take(n)
+        pipe.send(None)
+
+
+def _places(n_night: int) -> list[Place]:
     rng = np.random.default_rng(0)
-    places = [(int(rng.integers(n_night)), int(rng.integers(NIGHT_EPOCH - WINDOW))) for _ in range(_N_PLACE)]
-    _check(folder, scaling, places[:3])
+    return [(int(rng.integers(n_night)), int(rng.integers(NIGHT_EPOCH - WINDOW))) for _ in range(_N_PLACE)]
+
+
+def _in_memory(folder: Path, n_night: int) -> Callable[[int, slice], dict[str, NDArray[Any]]]:
     counts = [{k: np.array(v) for k, v in _kept("npy", folder, night).items()} for night in range(n_night)]
-
-    def in_memory(night: int, epochs: slice) -> dict[str, NDArray[Any]]:
-        return {name: values[epochs] for name, values in counts[night].items()}
-
-    found = {
-        "floor": _into_one(in_memory, scaling, places, plainly),
-        "own_floor": _into_one(in_memory, scaling, places),
-        "memory_map_reused": _into_one(partial(read_npy, folder), scaling, places),
-    }
-    n_before = 4 * n_night * (NIGHT_EPOCH // WINDOW)  # passes after which each process has checked every chunk
-    found["ours_one_by_one"] = _started(partial(_ours, folder, 1, 0), 1, n_before)
-    for suffix, n in (("", 0), *([("_workers", n_worker)] if n_worker else [])):
-        found[f"ours{suffix}"] = _started(partial(_ours, folder, BATCH, n), BATCH, n_before * max(1, n))
-        for name, read in PEERS.items():
-            dataset = Windows(folder, read, scaling, places)
-            found[f"{name}{suffix}"] = _started(partial(_plain, dataset, n), 1)
-    return found
+    return lambda night, epochs: {name: values[epochs] for name, values in counts[night].items()}
 
 
 def of_first_night(place: Path) -> Way:

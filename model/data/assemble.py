@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from pipeline.shards.people import People
 from schemas.store import MISSING
 
 __all__ = ["Assembler", "Assembly"]
+
+_FEW = 1000  # samples of an epoch up to which a copy costs less than one conversion more
 
 
 class Assembler:
@@ -89,7 +92,8 @@ class Assembly:
         for modality in draw.modalities:
             for row in range(len(draw)):
                 done = 0
-                for at, counts in gatherer.pieces(draw, row, modality):
+                pieces = gatherer.pieces(draw, row, modality)
+                for at, counts in pieces if n_per_epoch(modality) > _FEW else _joined(pieces):
                     done = at + len(counts)
                     self._put(modality, row, slice(at, done), counts)
                 self._put_nothing(modality, row, done)
@@ -149,3 +153,9 @@ class Assembly:
         out.masked_fill_(is_missing, 0)
         if self._measured:
             torch.logical_not(is_missing, out=self._measured[modality][rows])
+
+
+def _joined(pieces: Iterable[tuple[int, NDArray[np.int16]]]) -> list[tuple[int, NDArray[np.int16]]]:
+    """Return one piece of all."""
+    counts = [piece for _, piece in pieces]
+    return [(0, np.concatenate(counts))] if counts else []

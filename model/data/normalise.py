@@ -86,5 +86,5 @@ def to_float(counts: NDArray[np.int16], gain: np.float32, offset: np.float32, ou
     np.multiply(counts, gain, out=out)
     if offset:
         np.add(out, offset, out=out)
-    for epoch in np.flatnonzero(np.minimum.reduce(counts, axis=1) == MISSING):  # few, mostly none
+    for epoch in (np.minimum.reduce(counts, axis=1) == MISSING).nonzero()[0]:  # few, mostly none
         np.copyto(out[epoch], _ZERO, where=counts[epoch] == MISSING)

@@ -9,7 +9,7 @@ from benchmarks.loader import by_size, compare, opening, write_many
 
 def test_ways_come_to_the_same() -> None:
     """All ways end in the same samples (it asserts so), and each has a cost."""
-    found = compare(n_night=1, rounds=1, n=8, n_worker=0)
+    found = compare(n_night=1, rounds=1, n=8, n_worker=0, is_apart=False)
     assert set(found["peer_over_ours"]) == {"zarr_python", "npz", "hdf5", "memory_map"}
     assert all(spread["median"] > 0 for spread in found["cpu_ms"].values())
 

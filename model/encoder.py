@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from model.config import ModelConfig
 
-__all__ = ["Block", "Sleep2Vec", "Tokenizer", "n_parameter", "rotate"]
+__all__ = ["Block", "Sleep2Vec", "Tokenizer", "n_parameter", "rotate", "turns"]
 
 
 class Tokenizer(nn.Module):
@@ -34,20 +34,25 @@ class Tokenizer(nn.Module):
         return self.norm(deep + self.shortcut(samples))
 
 
-def rotate(x: Tensor, position: Tensor) -> Tensor:
-    """Turn every pair of a head's features by its own angle times the position.
+def turns(n_token: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine of every token's angles, (T, D/2); [CLS] is at 0.
 
     Parameters
     ----------
-    x : Tensor, shape (B, heads, T, D)
-    position : Tensor, shape (T,)
-        Tokens; [CLS] is at 0.
+    width : int
+        D, of one head.
+    like : Tensor
+        Has the type and device that are wanted.
     """
-    half = x.shape[-1] // 2
-    rate = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)  # (D/2,)
-    angle = position.to(torch.float32)[:, None] * rate  # (T, D/2)
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    a, b = x[..., :half], x[..., half:]
+    half = width // 2
+    rate = 10_000.0 ** (-torch.arange(half, device=like.device, dtype=torch.float32) / half)  # (D/2,)
+    angle = torch.arange(n_token, device=like.device, dtype=torch.float32)[:, None] * rate  # (T, D/2)
+    return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn every pair of a head's features by its own angle times the position; (B, heads, T, D)."""
+    a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
@@ -67,21 +72,21 @@ class Block(nn.Module):
         self.norm_ffn = nn.LayerNorm(config.width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, key_mask: Tensor, position: Tensor) -> Tensor:
+    def forward(self, x: Tensor, key_mask: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """(B, T, W) → (B, T, W); ``key_mask`` (B, 1, 1, T) is True where a token may be attended to."""
         if self.is_pre:
-            x = x + self._attend(self.norm_attention(x), key_mask, position)
+            x = x + self._attend(self.norm_attention(x), key_mask, cos, sin)
             return x + self._think(self.norm_ffn(x))
-        x = self.norm_attention(x + self._attend(x, key_mask, position))
+        x = self.norm_attention(x + self._attend(x, key_mask, cos, sin))
         return self.norm_ffn(x + self._think(x))
 
-    def _attend(self, x: Tensor, key_mask: Tensor, position: Tensor) -> Tensor:
+    def _attend(self, x: Tensor, key_mask: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         n_batch, n_token, width = x.shape
         heads = self.query_key_value(x).view(n_batch, n_token, 3, self.n_head, width // self.n_head)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, T, D)
         mixed = F.scaled_dot_product_attention(
-            rotate(query, position),
-            rotate(key, position),
+            rotate(query, cos, sin),
+            rotate(key, cos, sin),
             value,
             attn_mask=key_mask,
             dropout_p=self.rate if self.training else 0.0,
@@ -129,17 +134,24 @@ class Sleep2Vec(nn.Module):
         Tensor, shape (B, 1 + T, W)
             [CLS] first; 0 where a token is not valid.
         """
+        return self.encode(self.embed(modality, samples, valid, masked), valid)
+
+    def embed(self, modality: str, samples: Tensor, valid: Tensor, masked: Tensor | None = None) -> Tensor:
+        """Samples to tokens of the encoder's width, (B, T, W); arguments as those of a call."""
         tokens = self.tokenizers[modality](samples * valid[..., None].to(samples.dtype))  # (B, T, token width)
         if masked is not None:
             vector = self.mask_vectors[modality].to(tokens.dtype)
             tokens = torch.where(masked[..., None], vector, tokens)
-        tokens = self.input_map(tokens)  # (B, T, W)
+        return self.input_map(tokens)
+
+    def encode(self, tokens: Tensor, valid: Tensor) -> Tensor:
+        """Tokens of one modality a row, (B, T, W), to [CLS] and tokens in their context, (B, 1 + T, W)."""
         cls = self.cls.to(tokens.dtype).expand(len(tokens), 1, -1)  # (B, 1, W)
         x = self.dropout(self.norm(torch.cat([cls, tokens], dim=1)))  # (B, 1 + T, W)
         known = F.pad(valid, (1, 0), value=True)  # (B, 1 + T)
-        position = torch.arange(x.shape[1], device=x.device)
+        cos, sin = turns(x.shape[1], self.config.width // self.config.n_head, tokens)
         for block in self.blocks:
-            x = block(x, known[:, None, None, :], position)
+            x = block(x, known[:, None, None, :], cos, sin)
         return x * known[..., None].to(x.dtype)
 
 

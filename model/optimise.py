@@ -20,7 +20,8 @@ def make_optimiser(modules: Iterable[nn.Module], config: OptimConfig) -> torch.o
         {"params": [p for p in learnt if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in learnt if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
+    is_fused = all(p.is_cuda for p in learnt)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=is_fused)
 
 
 def learning_rate(step: int, config: OptimConfig) -> float:
@@ -42,10 +43,10 @@ def average_rate(step: int, config: OptimConfig) -> float:
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, rate: float) -> None:
     """Move the average towards the model; buffers are copied."""
-    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-        slow.lerp_(fast.detach(), 1 - rate)
-    for slow, fast in zip(average.buffers(), model.buffers(), strict=True):
-        slow.copy_(fast)
+    slow, fast = list(average.parameters()), [p.detach() for p in model.parameters()]
+    torch._foreach_lerp_(slow, fast, 1 - rate)  # one call for all: hundreds of small ones take longer than the work
+    for kept, buffer in zip(average.buffers(), model.buffers(), strict=True):
+        kept.copy_(buffer)
 
 
 def named_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -68,6 +68,9 @@ class Trainer:
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimiser = make_optimiser((self.network, self.head), run.optim)
         self.generator = torch.Generator().manual_seed(run.seed)
+        if device.startswith("cuda"):  # many small operations wait for their launches; on a CPU nothing is gained
+            for block in self.network.blocks:
+                block.compile()
 
     def learn(self, batches: list[Batch]) -> tuple[float, float]:
         """Take one step over the batches, which accumulate; return loss and the gradient's norm.
@@ -105,15 +108,17 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> Tensor:
         a, b = batch.samples
-        z = {name: self._project(name, batch) for name in (a, b)}
-        return dash_info_nce(z[a], z[b], batch.valid[a], batch.valid[b], batch.metadata, self.run.loss)
+        valid = torch.cat([batch.valid[a], batch.valid[b]])  # (2 B, T)
+        tokens = torch.cat([self._embed(a, batch), self._embed(b, batch)])  # (2 B, T, W)
+        z = self.head(self.network.encode(tokens, valid)[:, 1:], valid)  # (2 B, T, projection width)
+        z_a, z_b = z.chunk(2)
+        return dash_info_nce(z_a, z_b, batch.valid[a], batch.valid[b], batch.metadata, self.run.loss)
 
-    def _project(self, modality: str, batch: Batch) -> Tensor:
-        """(B, T, N) → (B, T, projection width)."""
+    def _embed(self, modality: str, batch: Batch) -> Tensor:
+        """(B, T, N) → (B, T, W), a share of the tokens masked."""
         valid = batch.valid[modality]
         masked = draw_mask(valid, self.run.model.mask_share, self.generator)
-        tokens = self.network(modality, batch.samples[modality], valid, masked)[:, 1:]
-        return self.head(tokens, valid)
+        return self.network.embed(modality, batch.samples[modality], valid, masked)
 
     # --- state ---------------------------------------------------------------------------------------------
 

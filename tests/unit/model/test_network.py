@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.config import PRESETS, ModelConfig, RunConfig, preset
-from model.encoder import Block, Sleep2Vec, Tokenizer, n_parameter, rotate
+from model.encoder import Block, Sleep2Vec, Tokenizer, n_parameter, rotate, turns
 from model.masking import draw_mask
 from model.projection import Projection
 from schemas.errors import ModelError
@@ -60,15 +60,20 @@ def test_rotation_multiplies_by_a_complex_number() -> None:
     pairs = x[..., :3].numpy() + 1j * x[..., 3:].numpy()
     angle = np.arange(5)[:, None] * 10_000.0 ** (-np.arange(3) / 3)
     turned = pairs * np.exp(1j * angle)
-    found = rotate(x, torch.arange(5)).numpy()
+    found = rotate(x, *turns(5, 6, x)).numpy()
     assert found[..., :3] + 1j * found[..., 3:] == pytest.approx(turned, abs=1e-6)
 
 
 def test_rotated_products_depend_on_distance_alone() -> None:
     """Shifting query and key by the same number of tokens leaves their product."""
     q, k = torch.randn(2, 1, 1, 1, 16, dtype=torch.float64)
-    near = (rotate(q, torch.tensor([3])) * rotate(k, torch.tensor([7]))).sum()
-    far = (rotate(q, torch.tensor([103])) * rotate(k, torch.tensor([107]))).sum()
+    cos, sin = turns(120, 16, q)
+
+    def product(first: int, second: int) -> torch.Tensor:
+        turned = rotate(q, cos[[first]], sin[[first]]) * rotate(k, cos[[second]], sin[[second]])
+        return turned.sum()
+
+    near, far = product(3, 7), product(103, 107)
     assert float(near) == pytest.approx(float(far), abs=1e-5)
 
 
@@ -79,7 +84,7 @@ def test_attention_against_numpy(norm: str) -> None:
     block = Block(replace(TINY, norm=norm)).eval().double()
     x = torch.randn(1, 4, TINY.width, dtype=torch.float64)
     allowed = torch.tensor([True, True, False, True])
-    found = block(x, allowed[None, None, None, :], torch.arange(4)).detach().numpy()[0]
+    found = block(x, allowed[None, None, None, :], *turns(4, TINY.width // TINY.n_head, x)).detach().numpy()[0]
     assert found == pytest.approx(_block(block, x[0].numpy(), allowed.numpy(), is_pre=norm == "pre"), abs=1e-6)
 
 

@@ -1,0 +1,125 @@
+"""One step of pre-training on this machine: time, TFLOP/s, and the share of a bare matrix product's rate.
+
+``python -m benchmarks.train_step [--config base] [--batch 64] [--window 120] [--json]``
+
+The step is the trainer's own, on made-up windows that lie on the device already: both modalities masked, encoded
+and projected, the loss, its gradient, clipping, AdamW, the moving average. Operations are counted from the layers'
+sizes, two a multiplication and addition, the gradient twice the way there; what a step does besides matrix products
+is not counted, so the share is that of useful work. Needs torch and NumPy alone: a bare machine with a GPU will do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import torch
+
+from model.batch import Batch, Metadata
+from model.config import ModelConfig, RunConfig, preset
+from model.pretrain import Trainer
+
+PAIRS = (("eeg", "ecg"), ("eeg", "ibi"), ("ibi", "resp"))
+MATRIX = 8192
+
+
+def operations(config: ModelConfig, modality: str, n_window: int, n_token: int) -> float:
+    """Return the operations of one modality's way there."""
+    w, h, f, p = config.token_width, config.width, config.ffn_width, config.projection_width
+    n = config.n_sample(modality)
+    tokenizer = n * 2 * w + 2 * w * w + n * w + w * h
+    block = 4 * h * h + 2 * h * f + 2 * (n_token + 1) * h
+    return 2.0 * n_window * n_token * (tokenizer + config.n_layer * block + h * h + h * p)
+
+
+def made_up(pair: tuple[str, str], config: ModelConfig, n_window: int, n_token: int, device: str) -> Batch:
+    """Return a batch of noise on the device."""
+    samples = {m: torch.randn(n_window, n_token, config.n_sample(m), device=device) for m in pair}
+    valid = {m: torch.ones(n_window, n_token, dtype=torch.bool, device=device) for m in pair}
+    number = torch.arange(n_window, device=device)
+    metadata = Metadata(number, 20.0 + number % 60, number % 2, number % 5)
+    return Batch(samples, valid, {}, metadata, number, number)
+
+
+def wait(device: str) -> float:
+    """Return the time when everything that was asked for is done."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def matrix_rate(device: str, kind: torch.dtype) -> float:
+    """Return operations a second of one large product of random matrices."""
+    size = MATRIX if device.startswith("cuda") else MATRIX // 8
+    a, b = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
+    times = []
+    for _ in range(12):
+        begun = wait(device)
+        a @ b
+        times.append(wait(device) - begun)
+    return 2.0 * size**3 / median(times[2:])
+
+
+def measure(run: RunConfig, device: str, n_step: int) -> dict[str, Any]:
+    """Return the figures of every pair."""
+    kind = torch.bfloat16 if run.optim.precision == "bf16" else torch.float32
+    rate = matrix_rate(device, kind)
+    trainer = Trainer(run, device)
+    found: dict[str, Any] = {
+        "matrix_tflops": rate / 1e12,
+        "n_parameter": sum(p.numel() for p in trainer.network.parameters()),
+    }
+    for pair in PAIRS:
+        batch = made_up(pair, run.model, run.optim.batch, run.optim.window, device)
+        times = []
+        for _ in range(n_step):
+            begun = wait(device)
+            trainer.learn([batch])
+            times.append(wait(device) - begun)
+        step_s = median(times[3:])
+        work = 3 * sum(operations(run.model, m, run.optim.batch, run.optim.window) for m in pair)
+        found["-".join(pair)] = {
+            "step_ms": 1e3 * step_s,
+            "tflops": work / step_s / 1e12,
+            "share_of_matrix": work / step_s / rate,
+            "windows_a_second": run.optim.batch / step_s,
+        }
+    if device.startswith("cuda"):
+        found["peak_gb"] = torch.cuda.max_memory_allocated() / 1e9
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time one step of pre-training.")
+    parser.add_argument("--config", default="base")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--window", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=23)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    run = preset(options.config, batch=options.batch, window=options.window)
+    if device == "cpu":
+        run = replace(run, optim=replace(run.optim, precision="float32"))
+    name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    found = {
+        "device": name,
+        "torch": torch.__version__,
+        "config": options.config,
+        "batch": options.batch,
+        "window": options.window,
+        **measure(run, device, options.steps),
+    }
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return
+    for key, value in found.items():
+        print(f"{key:16s} {value}")
+
+
+if __name__ == "__main__":
+    main()

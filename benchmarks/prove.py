@@ -25,9 +25,11 @@ from typing import Any
 from benchmarks import campaign, evidence, quotes
 from benchmarks.convert import MOST_CPU, MOST_MEMORY
 from benchmarks.evidence import Bar, Campaign, Figures, Key, Parameters, Progress
+from benchmarks.loader import loader_cost
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
 from benchmarks.operation import scale
 from benchmarks.outages import outages
+from benchmarks.shards import shards
 
 UNFINISHED = evidence.ROOT / "out" / "prove"
 
@@ -361,6 +363,32 @@ CAMPAIGNS = {  # those that measure time come last
             Bar("status.wall_s", most=1),
         ),
         "tests/unit/test_prove.py::test_scale",
+    ),
+    "loader": Campaign(
+        loader_cost,
+        {"nights": 8, "rounds": 9, "windows": 16, "many": 10_000, "workers": 2},
+        (
+            *("model/data/*.py", "pipeline/shards/direct.py", "pipeline/shards/read.py", "benchmarks/loader*.py"),
+            *("benchmarks/shard_set.py", "benchmarks/measure.py"),
+        ),
+        (
+            *(Bar("over_floor.ours", most=1.5), Bar("over_floor.ours_workers", most=3)),
+            *(Bar("peer_over_ours.npz", least=10), Bar("peer_over_ours.zarr_python", least=8)),
+            *(Bar("peer_over_ours.memory_map", least=1), Bar("many_over_one", most=1.2)),
+            *(Bar("opening.shards.wall_s", most=1), Bar("opening.shards.peak_mb", most=200)),
+        ),
+        "tests/unit/model/test_loader_cost.py::test_ways_come_to_the_same",
+    ),
+    "shards": Campaign(
+        shards,
+        {"nights": 3, "hours": 8.0, "times": 8, "windows": 100, "sizes": [1, 100, 10_000]},
+        ("schemas/shard.py", "pipeline/shards/*.py", "benchmarks/shards.py", "benchmarks/measure.py"),
+        (
+            *(Bar("window.over_floor.direct", most=1.5), Bar("window.over_direct.npz_float32", least=10)),
+            *(Bar("window.over_direct.zarr_python", least=8), Bar("build.nights_a_second", least=20)),
+            *(Bar("set_of_10000.open_s", most=1), Bar("set_of_10000.peak_mb", most=200)),
+        ),
+        "tests/unit/shards/test_benchmark.py::test_costs_are_measured",
     ),
     "conversion": Campaign(
         conversion,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,14 +23,18 @@ def binaries() -> Path:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """Yield the URL of an empty database in ``folder``, as Prefect wants it; the server ends afterwards."""
-    data, port = folder / "data", free_port()
-    folder.mkdir(parents=True)
-    if os.getuid() == 0:
-        shutil.chown(folder, USER)
-        for parent in folder.parents[:-2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
+def postgresql() -> Iterator[str]:
+    """Yield the URL of an empty database, as Prefect wants it; the server ends afterwards, and its files go."""
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:  # not below pytest's, which only root enters
+        if os.getuid() == 0:
+            shutil.chown(folder, USER)
+        with _started(Path(folder), free_port()) as url:
+            yield url
+
+
+@contextmanager
+def _started(folder: Path, port: int) -> Iterator[str]:
+    data = folder / "data"
     _run("initdb", "-D", data, "-U", "prefect", "--auth=trust", "-E", "UTF8", "--no-sync")
     listen = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
     _run("pg_ctl", "-D", data, "-w", "-o", listen, "-l", folder / "log", "start")

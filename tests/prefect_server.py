@@ -61,6 +61,7 @@ class Server:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "NO_PROXY": "127.0.0.1",
+            "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # seconds; a service looks for runs every 10 without
             **database,
         }
 
@@ -127,9 +128,12 @@ class Server:
         return self.state(run)
 
     def runs(self, name: str) -> list[dict[str, Any]]:
-        """Return all runs of a flow, the first begun first."""
+        """Return all runs of a flow that are not merely due, the first begun first."""
         found: list[dict[str, Any]] = self.post(
-            "/flow_runs/filter", sort="START_TIME_ASC", flows={"name": {"any_": [name]}}
+            "/flow_runs/filter",
+            sort="START_TIME_ASC",
+            flows={"name": {"any_": [name]}},
+            flow_runs={"state": {"type": {"not_any_": ["SCHEDULED"]}}},
         )
         return found
 

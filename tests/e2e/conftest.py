@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.synth import synthesise
 from tests.command_line import in_process
+from tests.prefect_server import Server, prefect_server
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,10 @@ def converted(download: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def out(converted: Path, tmp_path: Path) -> Path:
     """A copy of the output, with its times, to be damaged."""
     return Path(shutil.copytree(converted, tmp_path / "out"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server with its own SQLite, for all who leave it running and look only at their own runs."""
+    with prefect_server(tmp_path_factory.mktemp("prefect") / "home") as found:
+        yield found

@@ -6,14 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import environment, sleep2vec
 from tests.e2e.flow_campaign import COHORT, many_nights, stores
-from tests.prefect_server import Server, prefect_server
+from tests.prefect_server import Server
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
@@ -25,39 +24,32 @@ CHROMIUM = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that knows one night: two recordings converted and one failed."""
+def night(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The conversion of one night: two recordings converted and one failed."""
     folder = tmp_path_factory.mktemp("pages")
     many_nights(folder / "dl", 3)
     broken = next((folder / "dl").rglob("*-0002.edf"))
     broken.unlink()
     broken.write_bytes(b"no EDF")
-    with prefect_server(folder / "home") as found:
-        arguments = ("nightly", COHORT, "--root", "dl", "--out", "out")
-        assert sleep2vec(*arguments, cwd=folder, **found.settings).returncode == 3
-        yield found
+    arguments = ("nightly", COHORT, "--root", "dl", "--out", "out")
+    assert sleep2vec(*arguments, cwd=folder, **server.settings).returncode == 3
+    return str(server.runs("convert")[-1]["id"])
 
 
 def page(server: Server, path: str, folder: Path, name: str) -> str:
     """Return the text of a page as it is after its scripts have run, and leave a picture of it in ``folder``."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "install Chromium: apt-get install chromium"
-    command = [program, *CHROMIUM, f"--user-data-dir={folder / 'profile'}"]
     picture = folder / f"{name}.png"
-    subprocess.run(
-        [*command, f"--screenshot={picture}", server.url + path], capture_output=True, timeout=120, check=True
-    )
+    command = [program, *CHROMIUM, f"--user-data-dir={folder / 'profile'}", f"--screenshot={picture}", "--dump-dom"]
+    dumped = subprocess.run([*command, server.url + path], capture_output=True, text=True, timeout=120, check=True)
     assert picture.stat().st_size > 20_000
-    dumped = subprocess.run(
-        [*command, "--dump-dom", server.url + path], capture_output=True, text=True, timeout=120, check=True
-    )
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(script|style).*?</\1>", "", dumped.stdout)))
 
 
-def test_page_of_the_run(server: Server, tmp_path: Path) -> None:
+def test_page_of_the_run(server: Server, night: str, tmp_path: Path) -> None:
     """The page of a conversion says how it ended, what its batches came to, and what to type next."""
-    (run,) = server.runs("convert")
-    text = page(server, f"/runs/flow-run/{run['id']}", tmp_path, "run")
+    text = page(server, f"/runs/flow-run/{night}", tmp_path, "run")
     assert f"convert {COHORT}" in text
     assert "Completed" in text
     assert "(3 of 3 done)" in text
@@ -66,13 +58,12 @@ def test_page_of_the_run(server: Server, tmp_path: Path) -> None:
     assert "next: sleep2vec " in text
 
 
-def test_pages_of_the_artifacts(server: Server, tmp_path: Path) -> None:
+def test_pages_of_the_artifacts(server: Server, night: str, tmp_path: Path) -> None:
     """Summary, failures with the next command, and progress are there to be opened."""
     text = page(server, "/artifacts", tmp_path, "artifacts")
     assert [key for key in ("convert", "failures", "progress") if f"{key}-{COHORT}" not in text] == []
-    for key, shown in (("failures", "edf_corrupt"), ("convert", "written by this run")):
-        artifact = server.artifacts(f"{key}-{COHORT}")[-1]
-        assert shown in page(server, f"/artifacts/artifact/{artifact['id']}", tmp_path, key)
+    (failures,) = (made for made in server.artifacts(f"failures-{COHORT}") if made["flow_run_id"] == night)
+    assert "edf_corrupt" in page(server, f"/artifacts/artifact/{failures['id']}", tmp_path, "failures")
 
 
 def test_a_worker_of_a_pool_does_the_night(server: Server, tmp_path: Path) -> None:

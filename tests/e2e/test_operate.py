@@ -15,7 +15,11 @@ from tests.prefect_server import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-SERVED = "until prefect deployment inspect nightly/synthetic > inspect.log 2>&1; do sleep 0.5; done\n"
+SERVED = """until python -c "
+from urllib.request import urlopen
+urlopen('http://127.0.0.1:4200/api/deployments/name/nightly/synthetic')
+" > served.log 2>&1; do sleep 0.2; done
+"""
 END = "trap 'kill $SERVICE 2> /dev/null || true; prefect server stop > /dev/null 2>&1 || true' EXIT\nSERVICE=0\n"
 
 
@@ -47,7 +51,12 @@ def test_the_page_runs(tmp_path: Path) -> None:
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=tmp_path,
-            env=environment(PATH=path, PREFECT_HOME=str(tmp_path / "prefect"), NO_PROXY="127.0.0.1"),
+            env=environment(
+                PATH=path,
+                NO_PROXY="127.0.0.1",
+                PREFECT_HOME=str(tmp_path / "prefect"),
+                PREFECT_RUNNER_POLL_FREQUENCY="1",  # seconds; a service looks for runs every 10 without
+            ),
             stdout=log,
             stderr=subprocess.STDOUT,
             timeout=500,

@@ -70,12 +70,18 @@ class Histogram:
         low, middle, high = self.quantiles((0.05, 0.5, 0.95))
         return float(middle), (high - low) / 2
 
+    def _dot(self, value: NDArray[np.int64]) -> int:
+        """Return the exact sum of values below 2**16 over up to 2**47 samples."""
+        return int(np.dot(value, self._n))
+
+    def _dot_large(self, value: NDArray[np.int64]) -> int:
+        """Return the exact sum of values below 2**31, in two halves that int64 can hold."""
+        return (self._dot(value >> 15) << 15) + self._dot(value & 0x7FFF)
+
     def to_json(self, unit: float) -> dict[str, Any]:
         """Return the moments; exact sums of counts, and everything else times ``unit``."""
-        filled = np.flatnonzero(self._n)
-        value, times = (filled - _N_BIN // 2).tolist(), self._n[filled].tolist()
-        n, total = sum(times), sum(v * k for v, k in zip(value, times, strict=True))
-        squares = sum(v * v * k for v, k in zip(value, times, strict=True))
+        value = np.arange(_N_BIN) - _N_BIN // 2
+        n, total, squares = self.n_sample, self._dot(value), self._dot_large(value**2)
         sums = {"n_sample": n, "sum_of_counts": total, "sum_of_squared_counts": squares, "scale_factor": unit}
         if not n:
             return sums | {"mean": None, "sd": None, "quantiles": {}}

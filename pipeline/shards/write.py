@@ -23,8 +23,8 @@ __all__ = ["ArrayWriter", "FileFacts", "SummedFile", "as_bytes", "checksum", "fi
 
 FileFacts = dict[str, Any]  # size, and CRC-32C of every block
 _ABSENT = np.iinfo(np.uint64).max
-_BUFFER_BYTE = 1 << 20
 _SMALL_BYTE = 1 << 16  # a chunk below is cheaper to copy than to write in parts
+_BUFFER_BYTE = _SMALL_BYTE  # larger ones go past the buffer, not copied
 
 
 class _Sums:

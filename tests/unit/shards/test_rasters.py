@@ -72,3 +72,15 @@ def test_moments_of_parts_add_up() -> None:
     assert told["n_sample"] == valid.size
     assert told["quantiles"]["0.25"] == np.sort(valid)[int(np.ceil(0.25 * valid.size)) - 1]
     assert Histogram().to_json(1.0)["mean"] is None
+
+
+def test_moments_of_very_many_samples_are_exact() -> None:
+    """Sums beyond 64 bits are whole numbers still: 1000 times 2 ** 36 samples of the two extremes."""
+    many = Histogram(np.array([32767] * 750 + [-32767] * 250, np.int16))
+    for _ in range(36):
+        many.add(many)
+    told = many.to_json(1.0)
+    assert told["n_sample"] == 1000 * 2**36
+    assert told["sum_of_counts"] == 500 * 32767 * 2**36
+    assert told["sum_of_squared_counts"] == 1000 * 32767**2 * 2**36
+    assert told["mean"] == 32767 / 2

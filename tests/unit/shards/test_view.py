@@ -16,6 +16,7 @@ from flows.commands.shards import command
 from pipeline.derive.band import Band
 from pipeline.derive.resample import gap_margin_s
 from pipeline.shards.build import build_set
+from pipeline.shards.pull import Wanted, pull_set
 from pipeline.shards.read import open_shards
 from pipeline.shards.verify import verify_set
 from pipeline.shards.view import band_in_view, in_view
@@ -132,6 +133,8 @@ def test_a_set_says_which_view_it_is(converted: Path, built: Path, tmp_path: Pat
     assert json.loads((built / "set.json").read_text())["view"] is None
     assert xr.open_zarr(tmp_path / "set/train.zarr").attrs["view"]["name"] == "aasm"
     assert "bands: view aasm, within" in (tmp_path / "set/card.md").read_text()
+    pull_set(str(tmp_path / "set"), tmp_path / "part", Wanted(("train",), subset=1))
+    assert json.loads((tmp_path / "part/set.json").read_text())["view"] == AASM.to_json()
     stored, seen = open_shards(built, "train"), open_shards(tmp_path / "set", "train")
     np.testing.assert_array_equal(seen.read("spo2", 0, 60), stored.read("spo2", 0, 60))
     power = np.abs(np.fft.rfft(np.hanning(128 * 60) * _whole_night(seen)[: 128 * 60])) ** 2

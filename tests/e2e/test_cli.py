@@ -17,7 +17,10 @@ from pipeline.synth import synthesise
 from pipeline.write.ledger import read_ledger
 from tests.command_line import COMMAND, environment, in_process, sleep2vec
 
-COMMANDS = ("demo", "synth", "scan", "manifest", "convert", "status", "quarantine", "gc", "inspect", "verify")
+COMMANDS = (
+    *("demo", "synth", "scan", "manifest", "convert", "status", "quarantine", "gc", "inspect", "verify"),
+    *("catalog", "splits", "shards", "pretrain", "finetune", "evaluate", "nightly", "serve", "deploy"),
+)
 MANIFEST_COMMANDS = ("check", "list", "new", "schema", "show")
 
 

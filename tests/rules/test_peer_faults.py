@@ -294,7 +294,6 @@ def _raise(error: BaseException) -> Callable[..., Any]:
     "error",
     [
         RuntimeError("x"),
-        MemoryError(),
         RecursionError(),
         KeyError("x"),
         UnicodeDecodeError("utf-8", b"", 0, 1, "x"),

@@ -22,6 +22,7 @@ MISSED = {  # bars that are known to be missed, as documents say: campaign and f
     ("loader", "peer_over_ours.memory_map"),  # a tie: 0.998, and between 0.77 and 2.4 from run to run
     ("shards", "build.nights_a_second"),  # unpacking, writing and a checksum alone take two thirds of the time
 }
+AWAITED = {"outages"}  # campaigns without a whole run yet: nothing may be quoted from them
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
@@ -48,8 +49,8 @@ def test_marks_name_what_is_there() -> None:
 
 
 def test_every_campaign_has_evidence() -> None:
-    """What can be proven has been, and nothing else lies there."""
-    assert set(NAMES) == set(CAMPAIGNS)
+    """What can be proven has been, but for what has not yet run to its end; nothing else lies there."""
+    assert set(NAMES) | AWAITED == set(CAMPAIGNS)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,8 +2,8 @@
 
 FOLDER holds records of the MIT-BIH Arrhythmia Database. First lead, whole record, every annotated beat, nothing
 excluded; beats are matched one to one within 150 ms and within 50 ms. The detectors run in turns over all records,
-each in an array of the type it works with; the CPU time is that of the process, without imports, the least of the
-rounds. neurokit2 is measured where it is installed.
+each in an array of the type it works with, with one thread; the CPU time is that of the process, without imports, the
+least of the rounds. neurokit2 is measured where it is installed.
 
 ``--margins`` turns every constant of the detector by a third, one at a time. ``--cross-validate`` chooses the four
 constants that matter most on one half of the records and reports the other half.
@@ -25,7 +25,7 @@ from types import ModuleType
 import numpy as np
 import sleepecg
 
-from benchmarks.measure import machine
+from benchmarks.measure import machine, with_one_thread
 from benchmarks.mitdb import Record, read_record, record_names
 from pipeline.derive import beat_candidates, beat_path, rpeaks
 from pipeline.derive.other_detectors import detect_with
@@ -174,6 +174,7 @@ def show(result: dict[str, object]) -> None:
 
 
 def main() -> None:
+    with_one_thread("benchmarks.beats")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/mitdb"), help="folder with the records")
     parser.add_argument("--runs", type=int, default=5)

@@ -44,6 +44,16 @@ class Spread:
         return f"{self.median:{spec}} ({self.least:{spec}} to {self.most:{spec}})"
 
 
+def with_one_thread(module: str) -> None:
+    """Start this program again with single-threaded libraries, as a converter's workers have them.
+
+    Threads of BLAS that wait for each other count as work. Where the environment sets a number, that is taken.
+    """
+    if not any(name in os.environ for name in THREAD_SETTINGS):
+        command = [sys.executable, "-m", module, *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **dict.fromkeys(THREAD_SETTINGS, "1")})
+
+
 def run(arguments: Sequence[str]) -> Usage:
     """Run ``python ARGUMENTS`` to its end.
 

@@ -2,8 +2,8 @@
 
 FOLDER holds records of the MIT-BIH Arrhythmia Database. First lead, whole record, every annotated beat, nothing
 excluded; beats are matched one to one within 150 ms and within 50 ms. The detectors run in turns over all records,
-each in an array of the type it works with, with one thread; the CPU time is that of the process, without imports, the
-least of the rounds. neurokit2 is measured where it is installed.
+each in an array of the type it works with, with one thread; the CPU time is that of the process, without imports,
+the least of the rounds. neurokit2 is measured where it is installed.
 
 ``--margins`` turns every constant of the detector by a third, one at a time. ``--cross-validate`` chooses the four
 constants that matter most on one half of the records and reports the other half.

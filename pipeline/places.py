@@ -30,6 +30,7 @@ __all__ = [
     "create",
     "entries",
     "files_below",
+    "identity",
     "is_remote",
     "local_copy",
     "matching_files",
@@ -94,6 +95,14 @@ def is_remote(path: Path) -> bool:
     return not isinstance(path, Path)
 
 
+def identity(path: Path) -> str:
+    """Return what tells a place from all others: the absolute path, or the URL with the store's address."""
+    if not is_remote(path):
+        return str(path.absolute())
+    with storage_errors("the object store cannot be used"):
+        return f"{_store(path).s3.meta.endpoint_url} {path}"
+
+
 def storage_options(path: Path) -> dict[str, Any] | None:
     """Return what ``xr.open_zarr`` needs beside the path; None on a disk."""
     return _options() if is_remote(path) else None
@@ -108,7 +117,14 @@ def _options() -> dict[str, Any]:
     """Return our time-outs; whoever sets ``FSSPEC_S3`` knows better."""
     from fsspec.config import conf  # type: ignore[import-untyped]
 
-    own = {"connect_timeout": _CONNECT_S, "read_timeout": _READ_S, "retries": {"total_max_attempts": 1}}
+    from pipeline.s3_session import LimitedSession
+
+    own = {
+        "connect_timeout": _CONNECT_S,
+        "read_timeout": _READ_S,
+        "retries": {"total_max_attempts": 1},
+        "http_session_cls": LimitedSession,
+    }
     theirs = conf.get("s3", {}).get("config_kwargs", {})
     return {"use_listings_cache": False, "config_kwargs": own | theirs}
 

@@ -69,7 +69,7 @@ def unsound(out: Path) -> tuple[str, ...]:
 def unsettled(out: Path, n_recording: int) -> tuple[str, ...]:
     """Return what speaks against one good outcome a recording, with its store, and nothing else."""
     rows, stores = read_ledger(out).rows, {store.stem for store in published(out)}
-    found = [f"{key}: {row.reason}" for (_, key), row in rows.items() if row.reason]
+    found = [f"{key}: {row.reason}: {row.detail}" for (_, key), row in rows.items() if row.reason]
     if not len(rows) == len(stores) == n_recording or stores != {key for _, key in rows}:
         found.append(f"{n_recording} recordings, {len(stores)} stores, {len(rows)} rows")
     if n := n_unfinished(out):

@@ -18,6 +18,7 @@ from pipeline.places import (
     copy_out,
     entries,
     files_below,
+    identity,
     is_remote,
     remove_files,
     scratch_root,
@@ -60,8 +61,7 @@ def source_folder(temporary: Path, final: Path) -> Path:
 
 def _scratch(final: Path) -> Path:
     """Return the folder for all work in hand of one output; nobody else may look into it."""
-    out = final.parent.parent
-    digest = hashlib.sha256(str(out.absolute()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(identity(final.parent.parent).encode()).hexdigest()[:16]
     return scratch_root() / f"sleep2vec-{os.getuid()}-{digest}"
 
 

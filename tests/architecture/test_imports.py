@@ -28,6 +28,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "defusedxml": ("pipeline.read",),
     "upath": ("pipeline.places",),
     "fsspec": ("pipeline.places",),
+    "aiobotocore": ("pipeline.s3_session",),
     "zarr": ("pipeline.write", "pipeline.shards", "pipeline.verify", "pipeline.api"),
     "numcodecs": ("pipeline.write", "pipeline.shards"),
     "google_crc32c": ("pipeline.write", "pipeline.shards"),
@@ -47,6 +48,7 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "upath": "universal-pathlib",
     "google_crc32c": "google-crc32c",
+    "aiobotocore": "s3fs",  # which is built on it
 }  # where the import has another name
 
 # What importing a module must not bring with it: seconds of start-up, or a dependency that may be absent.

@@ -7,8 +7,10 @@ import socket
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from fsspec.config import conf
 
 from pipeline.api import open_recording
 from pipeline.discover import discover
@@ -29,11 +31,11 @@ from pipeline.places import (
 from pipeline.read.subjects import load_subjects
 from pipeline.write.digest import stat_digests
 from pipeline.write.ledger import LedgerWriter, Row, read_ledger
-from pipeline.write.publish import publish, published, withdraw
+from pipeline.write.publish import publish, published, temporary_name, withdraw
 from schemas.errors import StorageError
 from schemas.manifest import SubjectRule
 from schemas.vocabulary import Outcome
-from tests.object_store import BUCKET, served
+from tests.object_store import BUCKET, proxied, served
 from tests.storage_campaign import client_of
 from tests.stub_cohort import manifest
 
@@ -213,3 +215,24 @@ def test_a_store_that_does_not_answer_is_not_an_empty_one(server: str) -> None:
         ):
             with pytest.raises(StorageError, match="no connection"):
                 ask()
+
+
+def test_a_store_that_takes_no_body_is_given_up(folder: Path, server: str, tmp_path: Path) -> None:
+    """It neither answers nor says that the body may come: the libraries alone would wait for ever."""
+    (tmp_path / "file").write_bytes(b"body")
+    impatient = {"s3": {"config_kwargs": {"read_timeout": 0.1}}}
+    with proxied(server) as proxy, client_of(proxy.endpoint), mock.patch.dict(conf, impatient):
+        slow = place(str(folder))
+        copy_out({"file": tmp_path / "file"}, slow)
+        proxy.mode = "hang"
+        with pytest.raises(StorageError, match="no answer in time"), storage_errors("it failed"):
+            copy_out({"file": tmp_path / "file"}, slow)
+
+
+def test_work_in_hand_is_apart_for_equal_urls_of_two_stores(folder: Path, server: str) -> None:
+    """A bucket of the same name elsewhere is another place, whose leftovers are nobody's here."""
+    final = folder / "stub" / "n.zarr"
+    here = temporary_name(final).parent
+    assert temporary_name(final).parent == here
+    with proxied(server) as proxy, client_of(proxy.endpoint):
+        assert temporary_name(place(str(final))).parent != here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,16 +72,17 @@ def _facts(rows: list[dict[str, Any]]) -> dict[str, Any]:
     from pipeline.write.ledger import Stored
 
     cohorts: dict[str, Counter[str]] = defaultdict(Counter)
-    findings: Counter[str] = Counter()
-    for row in rows:
-        cohorts[row["cohort"]][row["outcome"]] += 1
-        findings.update(row.get("findings", {}).keys())
-    stores = [Stored._make(row["store"]) for row in rows if "store" in row]
+    for (cohort, outcome), n in Counter((row["cohort"], row["outcome"]) for row in rows).items():
+        cohorts[cohort][outcome] = n
+    n_epoch = n_byte = 0
+    for stored in (Stored._make(row["store"]) for row in rows if "store" in row):  # kept, they cost a collection
+        n_epoch, n_byte = n_epoch + stored.n_epoch, n_byte + stored.n_byte
+    findings = Counter(chain.from_iterable(row["findings"] for row in rows if "findings" in row))
     return {
         "cohorts": {name: dict(sorted(counts.items())) for name, counts in sorted(cohorts.items())},
         "n_recordings": len(rows),
-        "n_epoch": sum(store.n_epoch for store in stores),
-        "n_byte": sum(store.n_byte for store in stores),
+        "n_epoch": n_epoch,
+        "n_byte": n_byte,
         "reasons": dict(Counter(row["reason"] for row in rows if "reason" in row).most_common()),
         "findings": dict(findings.most_common()),
     }

@@ -10,12 +10,12 @@ from __future__ import annotations
 import gc
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from pipeline.hashing import FileHash
 from pipeline.places import storage_errors
@@ -40,7 +40,10 @@ __all__ = [
     "store_path",
 ]
 
+T = TypeVar("T")
+
 _SEGMENTS = "segments"
+_BLOCK = 2**16  # bytes parsed at once: the next block takes the memory that this one gave back
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=dict)
 
 
@@ -166,30 +169,39 @@ def read_ledger(out: Path) -> Ledger:
     -----
     Cost: about 13 µs of CPU time a row.
     """
-    with _no_collection():
-        newest, state = _newest(out)
-        return Ledger({name: Row.from_json(row) for name, row in newest.items()}, state)
+    return Ledger(*_newest(out, Row.from_json))
 
 
 def read_plain_rows(out: Path) -> list[dict[str, Any]]:
-    """Return the newest row of every recording as `Row.to_json` gives it: for who counts, in half the time.
+    """Return the newest row of every recording as `Row.to_json` gives it, but for fingerprint and sources.
+
+    For who counts, in less than half the time and memory.
 
     Raises
     ------
     StorageError
         When the disk refuses.
     """
-    with _no_collection():
-        newest, _ = _newest(out)
-        return list(newest.values())
+    return list(_newest(out, _slim)[0].values())
 
 
-def _newest(out: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], tuple[tuple[str, int], ...]]:
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
+def _slim(row: dict[str, Any]) -> dict[str, Any]:
+    row.pop("fingerprint", None)
+    row.pop("sources", None)
+    return row
+
+
+def _newest(
+    out: Path, kept: Callable[[dict[str, Any]], T]
+) -> tuple[dict[tuple[str, str], T], tuple[tuple[str, int], ...]]:
+    """Return what is ``kept`` of every recording's newest row, and the state of the ledger."""
+    newest: dict[tuple[str, str], T] = {}
     with storage_errors("the ledger cannot be read"):
         segments = read_segments(out / LEDGER_FOLDER / _SEGMENTS)
-    for _, content in segments:
-        newest |= {(row["cohort"], row["key"]): row for row in _rows(content)}
+    with _no_collection():
+        for _, content in segments:
+            for row in _rows(content):
+                newest[row["cohort"], row["key"]] = kept(row)
     return newest, tuple((name, len(content)) for name, content in segments)
 
 
@@ -207,11 +219,18 @@ def _no_collection() -> Iterator[None]:
 
 def _rows(content: bytes) -> Iterator[dict[str, Any]]:
     """Parse whole lines; what follows the last line's end was being written when the process died."""
-    content = content[: content.rfind(b"\n") + 1]
+    begin, end = 0, content.rfind(b"\n")
+    while begin < end:
+        stop = content.index(b"\n", min(begin + _BLOCK, end))
+        yield from _parsed(content[begin:stop])
+        begin = stop + 1
+
+
+def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
     try:
-        yield from json.loads(b"[" + content.replace(b"\n", b",", content.count(b"\n") - 1) + b"]")
+        yield from json.loads(b"[" + lines.replace(b"\n", b",") + b"]")
     except ValueError:
-        for line in content.splitlines():
+        for line in lines.splitlines():
             yield from _row(line)
 
 

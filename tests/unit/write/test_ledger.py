@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.hashing import FileHash
-from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, outcome_of, read_ledger
+from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, outcome_of, read_ledger, read_plain_rows
 from pipeline.write.lock import hold
 from schemas.errors import OutputBusy, StorageError
 from schemas.findings import finding
@@ -87,6 +87,20 @@ def test_a_torn_last_line_does_not_count(tmp_path: Path) -> None:
     for cut in range(end_of_first, len(content)):
         _segments(tmp_path)[0].write_bytes(content[:cut])
         assert {"a", "b"} == {key for _, key in read_ledger(tmp_path).rows}
+
+
+def test_a_long_ledger_is_read_as_a_short_one(tmp_path: Path) -> None:
+    """Rows are parsed in blocks: none is lost between two, and a spoilt line costs none in any."""
+    rows = [FULL._replace(key=f"n{i:04d}", detail="x" * (i % 101)) for i in range(1000)]
+    _write(tmp_path, *rows)
+    (segment,) = _segments(tmp_path)
+    assert segment.stat().st_size > 4 * 2**16
+    assert list(read_ledger(tmp_path).rows.values()) == rows
+    slim = [{k: v for k, v in row.to_json().items() if k not in ("fingerprint", "sources")} for row in rows]
+    assert json.loads(json.dumps(slim, default=dict)) == read_plain_rows(tmp_path)
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join([*lines[:500], b"spoilt\n", *lines[500:], b'{"cohort"']))
+    assert list(read_ledger(tmp_path).rows.values()) == rows
 
 
 def test_a_spoilt_line_costs_its_own_row_only(tmp_path: Path) -> None:

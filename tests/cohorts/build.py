@@ -1,0 +1,186 @@
+"""A lean builder of nights in a cohort's own layout, and the judge of what became of them.
+
+Every wave is one sine in phase with all others, so that a channel's stored amplitude is known in closed form: that
+of its signal in the canonical unit, or the difference of two for a derivation.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.typing import NDArray
+
+from benchmarks.xml_bytes import document, night, scored
+from pipeline.api import open_recording
+from pipeline.batch.convert import convert_recording
+from pipeline.cohort import find_recordings
+from pipeline.manifests import load_manifest
+from pipeline.synth.edf_writer import EdfSignal, header_bytes
+from pipeline.verify import verify_store
+
+__all__ = ["CLOCK_S", "Sig", "Truth", "check", "convert", "held", "nsrr_xml", "wave", "write_edf", "write_table"]
+
+CLOCK_S = 22 * 3600  # seconds of the day at which every night starts
+FAST_HZ, SLOW_HZ = 16.0, 0.25  # of the sines: inside the pass-band of every kind of wave; 15 breaths a minute
+EPOCH_S = 30
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sig:
+    """One signal as written: a sine of ``amplitude`` about ``level``, both in the header's unit."""
+
+    label: str
+    rate_hz: int
+    unit: str
+    amplitude: float = 0.0
+    level: float = 0.0
+    physical: tuple[float, float] | None = None
+    digital: tuple[int, int] = (-32768, 32767)
+
+    @property
+    def header(self) -> EdfSignal:
+        """What the header says; without ``physical`` a symmetric range of twice the largest value."""
+        limit = 2.0 * max(abs(self.amplitude) + abs(self.level), 1.0)
+        return EdfSignal(self.label, self.rate_hz, self.unit, self.physical or (-limit, limit), self.digital)
+
+    def counts(self, n_second: int) -> NDArray[np.int16]:
+        """Return what is stored, shape (n_second, rate_hz); zeros where the header has no range."""
+        time_s = np.arange(n_second * self.rate_hz) / self.rate_hz
+        hz = FAST_HZ if self.rate_hz >= 50 else SLOW_HZ
+        value = self.level + self.amplitude * np.sin(2 * np.pi * hz * time_s)
+        header = self.header
+        if header.gain == 0:
+            return np.zeros((n_second, self.rate_hz), np.int16)
+        digital = np.rint((value - header.physical[0]) / header.gain) + header.digital[0]
+        return digital.clip(*header.digital).astype(np.int16).reshape(n_second, self.rate_hz)
+
+
+def wave(
+    label: str, rate_hz: int, unit: str = "", amplitude: float = 1.0, physical: tuple[float, float] | None = None
+) -> Sig:
+    """Return a sine: 16 Hz from 50 samples a second on, else a breath of four seconds."""
+    return Sig(label, rate_hz, unit, amplitude, physical=physical)
+
+
+def held(
+    label: str, rate_hz: int, unit: str = "", level: float = 0.0, physical: tuple[float, float] | None = None
+) -> Sig:
+    """Return a constant: SpO2, position, a status."""
+    return Sig(label, rate_hz, unit, level=level, physical=physical)
+
+
+def write_edf(
+    path: Path, signals: Sequence[Sig], *, n_second: int = 150, clock_s: int = CLOCK_S, reserved: str = ""
+) -> Path:
+    """Write an EDF of one-second records, labels in the order given; ``reserved`` may claim ``EDF+C``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    headers = [signal.header for signal in signals]
+    head = header_bytes(headers, n_record=n_second, clock_start_s=clock_s, reserved=reserved)
+    path.write_bytes(head + np.hstack([signal.counts(n_second) for signal in signals]).astype("<i2").tobytes())
+    return path
+
+
+def nsrr_xml(
+    path: Path, stages: Sequence[int], events: Iterable[tuple[str, float, float]] = (), *, clock: str = "22.00.00"
+) -> Path:
+    """Write an NSRR annotation: a scorer's code an epoch (0 to 6, 9), and (concept, onset, duration) events."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [scored(concept, onset, duration, "Respiratory|Respiratory") for concept, onset, duration in events]
+    text = document(*(night(list(stages)) if stages else []), *rows, clock=f"00.00.00 {clock}")
+    path.write_text(text, "utf-8")
+    return path
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]], *, delimiter: str = ",") -> Path:
+    """Write a table of subjects; the first row's columns are the header, a column that a row lacks is empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), restval="", delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a night must become.
+
+    Parameters
+    ----------
+    stages : sequence of int
+        AASM stage of every epoch of the store, -1 unscored.
+    events : sequence of (type, onset, duration)
+        In order of onset, seconds from the store's first epoch.
+    amplitude : mapping of channel to float
+        Of waves, in microvolt, millivolt, or the source's own unit; negative where the sign is turned.
+    level : mapping of channel to float
+        Of held values and codes.
+    source : mapping of channel to str
+        Label that a channel was made of, ``"A - B"`` for a derivation.
+    absent : sequence of str
+        Channels that the night must not have.
+    subject : mapping of root attribute to value
+        E.g. ``subject``, ``visit``, ``age_years``, ``sex``, ``site``, ``family``.
+    findings : sequence of str
+        Codes that must be among the findings.
+    """
+
+    stages: Sequence[int]
+    events: Sequence[tuple[str, float, float]] = ()
+    amplitude: Mapping[str, float] = field(default_factory=dict)
+    level: Mapping[str, float] = field(default_factory=dict)
+    source: Mapping[str, str] = field(default_factory=dict)
+    absent: Sequence[str] = ()
+    subject: Mapping[str, object] = field(default_factory=dict)
+    findings: Sequence[str] = ()
+
+
+def convert(cohort: str, root: Path, out: Path) -> dict[str, xr.Dataset]:
+    """Convert every night below ``root`` with the shipped manifest, verify its store, and return it opened."""
+    manifest = load_manifest(cohort)
+    stores: dict[str, xr.Dataset] = {}
+    for source in find_recordings(manifest, root):
+        path = out / f"{source.key.name}.zarr"
+        convert_recording(source, manifest, path)
+        assert [str(problem) for problem in verify_store(path).problems] == []
+        stores[source.key.name] = open_recording(path)
+    return stores
+
+
+def check(ds: xr.Dataset, truth: Truth) -> None:
+    """Compare a store with what the night must become."""
+    assert ds["stage"].values.tolist() == list(truth.stages)
+    assert _events(ds) == [(kind, float(onset), float(duration)) for kind, onset, duration in truth.events]
+    assert {name: ds.attrs.get(name) for name in truth.subject} == dict(truth.subject)
+    assert sorted(set(truth.absent) & set(ds.data_vars)) == []
+    assert {channel: ds[channel].attrs["source_label"] for channel in truth.source} == dict(truth.source)
+    for channel, amplitude in truth.amplitude.items():
+        assert _amplitude(ds[channel]) == pytest.approx(amplitude, rel=0.03), channel
+    for channel, level in truth.level.items():
+        assert set(np.unique(ds[channel].values)) == {level}, channel
+    assert set(truth.findings) - {finding["code"] for finding in ds.attrs["findings"]} == set()
+
+
+def _events(ds: xr.Dataset) -> list[tuple[str, float, float]]:
+    attrs = ds["event_type"].attrs
+    names = dict(zip(np.ravel(attrs["flag_values"]).tolist(), attrs["flag_meanings"].split(), strict=True))
+    kinds = [names[code] for code in ds["event_type"].values.tolist()]
+    times = (ds[f"event_{name}_s"].values.tolist() for name in ("onset", "duration"))
+    return list(zip(kinds, *times, strict=True))
+
+
+def _amplitude(wave: xr.DataArray) -> float:
+    """Return the amplitude of the builder's sine in a stored wave; the first and the last epoch are left out."""
+    value = wave.values[1:-1].astype(float).reshape(-1) * wave.attrs.get("night_factor", 1.0)
+    rate_hz = wave.shape[1] / EPOCH_S
+    hz = FAST_HZ if wave.attrs["source_rate_hz"] >= 50 else SLOW_HZ
+    time_s = EPOCH_S + np.arange(value.size) / rate_hz
+    return float(2 * np.mean(value * np.sin(2 * np.pi * hz * time_s)))

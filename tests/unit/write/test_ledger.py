@@ -91,7 +91,7 @@ def test_a_torn_last_line_does_not_count(tmp_path: Path) -> None:
 
 def test_a_long_ledger_is_read_as_a_short_one(tmp_path: Path) -> None:
     """Rows are parsed in blocks: none is lost between two, and a spoilt line costs none in any."""
-    rows = [FULL._replace(key=f"n{i:04d}", detail="x" * (i % 101)) for i in range(1000)]
+    rows = [FULL._replace(key=f"n{i:04d}", detail="x" * (1 + i % 101)) for i in range(1000)]
     _write(tmp_path, *rows)
     (segment,) = _segments(tmp_path)
     assert segment.stat().st_size > 4 * 2**16

@@ -35,6 +35,9 @@ def command() -> None:
 @click.option(
     "--view", type=click.Choice(["aasm", "wearable"]), help="Keep these bands of the waves only; as stored without."
 )
+@click.option(
+    "--instead", "named", multiple=True, metavar="NAME=CHANNEL", help="A channel for a modality, e.g. resp=bbi."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order, and of splits without a file.")
 @click.option(
     "--codec", type=click.Choice(["none", "zstd"]), default="none", show_default=True, help="zstd: to ship."
@@ -46,6 +49,7 @@ def build(
     split_file: Path | None,
     modalities: tuple[str, ...],
     view: str | None,
+    named: tuple[str, ...],
     seed: int,
     codec: str,
     as_json: bool,
@@ -60,7 +64,9 @@ def build(
     from schemas.views import VIEWS
 
     chosen = _modalities(modalities or tuple(MODALITIES))
-    recipe = Recipe(chosen, seed, Codec(codec), split_file, view=VIEWS[view] if view else None)
+    recipe = Recipe(
+        *(chosen, seed, Codec(codec), split_file), view=VIEWS[view] if view else None, instead=_instead(named)
+    )
     with _progress("building", quiet=as_json) as show:
         report = build_set(out, target, recipe, on_progress=show)
     if as_json:
@@ -135,6 +141,16 @@ def _modalities(names: tuple[str, ...]) -> tuple[Modality, ...]:
     from schemas.vocabulary import Modality
 
     return tuple(modality for modality in Modality if modality in names)
+
+
+def _instead(named: tuple[str, ...]) -> dict[Modality, str]:
+    """Return which channels stand for a modality instead of its primary one."""
+    from schemas.vocabulary import Modality
+
+    pairs = [text.partition("=") for text in named]
+    if wrong := [name for name, _, _ in pairs if name not in MODALITIES]:
+        raise click.BadParameter(f"no modality {', '.join(wrong)}", param_hint="--instead")
+    return {Modality(name): channel for name, _, channel in pairs}
 
 
 def _print_splits(splits: Any) -> None:

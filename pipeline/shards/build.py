@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from pipeline.splits import Splits, make_splits, read_splits
 from pipeline.terms import strictest
 from pipeline.write.documents import self_digest
 from pipeline.write.publish import publish
+from schemas.errors import ChannelError
+from schemas.kinds import KINDS, kind_of_channel
 from schemas.shard import (
     BLOCK_BYTE,
     CARD,
@@ -65,6 +67,9 @@ class Recipe:
         Epochs of one file.
     view : View, optional
         The bands that are kept, from `schemas.views.VIEWS`; as stored without.
+    instead : mapping of Modality to str
+        Channels that stand for a modality instead of its primary one, e.g. ``{Modality.RESP: "bbi"}``; nights
+        without the channel are without the modality.
     """
 
     modalities: tuple[Modality, ...] = tuple(Modality)
@@ -73,6 +78,25 @@ class Recipe:
     split_file: Path | None = None
     shard_epoch: int = SHARD_EPOCH
     view: View | None = None
+    instead: Mapping[Modality, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for modality, channel in self.instead.items():
+            if not _can_be(channel, modality):
+                raise ChannelError(
+                    "the channel cannot stand for the modality",
+                    saw=f"{modality}={channel}",
+                    expected="a canonical channel of this modality, at its rate",
+                    do="Take one of docs/store-spec.md, e.g. resp=bbi.",
+                )
+
+
+def _can_be(channel: str, modality: Modality) -> bool:
+    try:
+        kind = KINDS[kind_of_channel(channel)]
+    except KeyError:
+        return False
+    return kind.modality is modality and kind.rate_class is modality_kind(modality).rate_class
 
 
 @dataclass(frozen=True)
@@ -153,6 +177,8 @@ def _fingerprint(ordered: Mapping[Split, Sequence[Chosen]], recipe: Recipe) -> s
     made_of = {split: [(r.name, r.root_digest) for r in chosen] for split, chosen in ordered.items()}
     how = [SPEC_VERSION, version("sleep2vec"), recipe.modalities, recipe.seed, recipe.codec, recipe.shard_epoch]
     how.append(_said_of(recipe.view))
+    if recipe.instead:
+        how.append(sorted(recipe.instead.items()))
     return _sha256(json.dumps([made_of, how], sort_keys=True).encode())
 
 
@@ -178,7 +204,11 @@ def _build(
     total = sum(map(len, ordered.values()))
     done = iter(range(1, total + 1))
     for split, chosen in ordered.items():
-        group = GroupWriter(work, split, chosen, recipe.modalities, recipe.codec, recipe.shard_epoch, recipe.view)
+        group = GroupWriter(
+            *(work, split, chosen, recipe.modalities, recipe.codec, recipe.shard_epoch),
+            view=recipe.view,
+            instead=recipe.instead,
+        )
         placed += group.write(lambda: on_progress(next(done), total))
         files |= group.files
         if split is Split.TRAIN:
@@ -189,6 +219,7 @@ def _build(
         "modalities": [str(m) for m in recipe.modalities],
         "codec": str(recipe.codec),
         "view": _said_of(recipe.view),
+        "instead": {str(modality): channel for modality, channel in recipe.instead.items()},
         "seed": recipe.seed,
         "split_rule": dict(splits.header),
         "terms": terms,

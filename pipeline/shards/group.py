@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.shards.choose import Chosen
@@ -17,7 +18,7 @@ from pipeline.shards.write import ArrayWriter, FileFacts, file_facts
 from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.shard import plain_chunk
 from schemas.event_terms import EventClass
-from schemas.kinds import KindSpec, RateClass
+from schemas.kinds import KINDS, KindSpec, RateClass, kind_of_channel
 from schemas.shard import (
     NIGHT_ARRAYS,
     SPEC,
@@ -47,6 +48,8 @@ class GroupWriter:
         Epochs of one file.
     view : View, optional
         The bands that are kept; as stored without.
+    instead : mapping of Modality to str
+        Channels that stand for a modality instead of its primary one.
     """
 
     def __init__(
@@ -58,9 +61,11 @@ class GroupWriter:
         codec: Codec,
         shard_epoch: int,
         view: View | None = None,
+        instead: Mapping[Modality, str] = MappingProxyType({}),
     ) -> None:
         self._root, self._split, self._chosen, self._modalities = root, split, chosen, modalities
         self._codec, self._shard_epoch, self._view = codec, shard_epoch, view
+        self._instead = instead
         self._name = group_name(split)
         self._documents: dict[str, dict[str, Any]] = {}
         self.files: dict[str, FileFacts] = {}
@@ -81,7 +86,9 @@ class GroupWriter:
         for index, chosen in enumerate(self._chosen):
             facts = NightFacts()
             store = RecordingStore(chosen.path, chosen.name, chosen.root_digest)
-            blocks = night_blocks(store, self._modalities, index, facts, self.totals, scratch, self._view)
+            blocks = night_blocks(
+                store, self._modalities, index, facts, self.totals, scratch, self._view, self._instead
+            )
             for name, block in blocks:
                 writers[name].append(block)
             placed.append(Placed(chosen, self._split, start, facts))
@@ -100,7 +107,7 @@ class GroupWriter:
     def _writer(self, name: str, spec: ArraySpec, n_epoch: int) -> ArrayWriter:
         shape = (n_epoch, *(self._size(dim) for dim in spec.dims[1:]))
         document = shard_document(
-            spec, shape, array_attributes(name, spec), self._codec, shard_epoch=self._shard_epoch
+            spec, shape, array_attributes(name, spec, self._instead), self._codec, shard_epoch=self._shard_epoch
         )
         self._put_document(name, document)
         return ArrayWriter(self._root / self._name / name, document)
@@ -129,12 +136,17 @@ class GroupWriter:
         self.files[f"{self._name}/{name}"] = file_facts(content)
 
 
-def array_attributes(name: str, spec: ArraySpec) -> dict[str, Any]:
-    """Return the attributes of an array of a set."""
+def array_attributes(
+    name: str, spec: ArraySpec, instead: Mapping[Modality, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the attributes of an array of a set; what stands for a modality instead has its own name and unit."""
     attrs: dict[str, Any] = {"long_name": spec.long_name}
     if spec.units is not None:
         attrs["units"] = spec.units
     if name in set(Modality):
+        if Modality(name) in instead:
+            own = KINDS[kind_of_channel(instead[Modality(name)])]
+            attrs = {"long_name": own.long_name, "units": own.unit.value}
         return attrs | _packing(modality_kind(Modality(name)))
     if name.startswith("event_"):
         meanings = class_meanings(EventClass(name.removeprefix("event_")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.shards.rasters import rasters
 from pipeline.shards.recording import RecordingStore, Scratch
 from schemas.errors import SpecViolation
 from schemas.event_terms import EVENT_TYPES
+from schemas.kinds import KINDS, kind_of_channel
 from schemas.shard import modality_kind
 from schemas.store import MISSING
 from schemas.views import View
@@ -56,6 +58,7 @@ def night_blocks(
     totals: Totals,
     scratch: Scratch,
     view: View | None = None,
+    instead: Mapping[Modality, str] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Block]]:
     """Yield name and epochs of every array on ``epoch``, one at a time; a block is gone at the next one.
 
@@ -71,13 +74,15 @@ def night_blocks(
         Where a channel is unpacked.
     view : View, optional
         The bands that are kept; as stored without.
+    instead : mapping of Modality to str
+        Channels that stand for a modality instead of its primary one; a night without it is without the modality.
     """
     n_epoch = store.n_epoch
     values = {name: store.plain(name) for name in NIGHT_ARRAYS} | {"event_type": _event_codes(store)}
     channels = list(values["channel"])
     usable = np.zeros((n_epoch, len(modalities)), "<f4")
     for column, modality in enumerate(modalities):
-        channel = store.primary(modality)
+        channel = _channel(store, modality, instead)
         if channel is None:
             facts.rows[modality] = ModalityRow()
             yield modality, _nothing(n_epoch, modality, scratch)
@@ -102,6 +107,12 @@ def night_blocks(
     yield from rasters(onset_s, duration_s, values["event_type"], store.attrs["event_scored"], n_epoch).items()
 
 
+def _channel(store: RecordingStore, modality: Modality, instead: Mapping[Modality, str]) -> str | None:
+    if modality not in instead:
+        return store.primary(modality)
+    return instead[modality] if instead[modality] in store.documents else None
+
+
 def _event_codes(store: RecordingStore) -> Block:
     """Return the vocabulary's code of every event; a store lists what its own codes mean."""
     attrs = store.documents["event_type"]["attributes"]
@@ -121,16 +132,22 @@ def _nothing(n_epoch: int, modality: Modality, scratch: Scratch) -> Block:
 def _counts(store: RecordingStore, modality: Modality, channel: str, scratch: Scratch) -> Block:
     kind = modality_kind(modality)
     scale = store.documents[channel]["attributes"]["scale_factor"]
+    own = KINDS[kind_of_channel(channel)]
     counts = store.counts(channel, scratch)
     expected = (store.n_epoch, kind.rate_class.n_per_epoch)
-    if counts.shape != expected or scale != kind.scale:
+    if counts.shape != expected or scale != own.scale:
         raise SpecViolation(
             f"{channel} cannot stand for {modality}",
             where=store.name,
             saw=(counts.shape, scale),
-            expected=(expected, kind.scale),
+            expected=(expected, own.scale),
         )
-    return counts
+    return counts if own.scale == kind.scale else _packed_anew(counts, own.scale / kind.scale)
+
+
+def _packed_anew(counts: Block, ratio: float) -> Block:
+    """Return counts of another scale, rounded; what is missing stays so."""
+    return np.where(counts == MISSING, MISSING, np.rint(counts * ratio)).astype("<i2")
 
 
 def _seen(view: View, store: RecordingStore, modality: Modality, channel: str, counts: Block) -> Block | None:

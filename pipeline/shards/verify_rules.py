@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ def document_rules(
     for name in sorted(set(specs) ^ set(documents)):
         yield "S4", name, "the array is missing" if name in specs else "the specification has no such array"
     sizes = {"epoch": said["splits"][split]["n_epoch"], "recording": said["splits"][split]["n_recording"]}
-    columns = documents.get("modality", {}).get("shape", [0])[0]
+    shape = {**sizes, "modality": documents.get("modality", {}).get("shape", [0])[0]}
+    instead = {Modality(name): channel for name, channel in said.get("instead", {}).items()}
     for name in sorted(set(specs) & set(documents)):
         try:
             own = json.loads((group / name / ARRAY_FILE).read_bytes())
@@ -43,10 +44,16 @@ def document_rules(
         if own != documents[name]:
             yield "S3", name, "consolidated metadata says otherwise"
             continue
-        yield from (("S4", name, what) for what in _array(name, specs[name], own, {**sizes, "modality": columns}))
+        yield from (("S4", name, what) for what in _array(name, specs[name], own, shape, instead))
 
 
-def _array(name: str, spec: ArraySpec, document: dict[str, Any], sizes: dict[str, int]) -> Iterator[str]:
+def _array(
+    name: str,
+    spec: ArraySpec,
+    document: dict[str, Any],
+    sizes: dict[str, int],
+    instead: Mapping[Modality, str],
+) -> Iterator[str]:
     dims = document.get("dimension_names")
     shape = [sizes.get(dim) or RateClass(dim.removesuffix("_sample")).n_per_epoch for dim in spec.dims]
     if dims != list(spec.dims) or document.get("shape") != shape:
@@ -55,7 +62,7 @@ def _array(name: str, spec: ArraySpec, document: dict[str, Any], sizes: dict[str
         yield f"type {document.get('data_type')}, expected {spec.data_type}"
     if not _same(document.get("fill_value"), spec.fill):
         yield f"fill value {document.get('fill_value')}, expected {spec.fill}"
-    if document.get("attributes") != array_attributes(name, spec):
+    if document.get("attributes") != array_attributes(name, spec, instead):
         yield "attributes are not those of the specification"
     if name not in NIGHT_ARRAYS:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -28,7 +28,11 @@ class Metadata:
 
     def to(self, device: str) -> Metadata:
         """Return the same on another device."""
-        return Metadata(*(getattr(self, entry.name).to(device, non_blocking=True) for entry in fields(self)))
+        return Metadata(**{name: column.to(device, non_blocking=True) for name, column in vars(self).items()})
+
+    def rows(self, rows: slice) -> Metadata:
+        """Return that of some windows."""
+        return Metadata(**{name: column[rows] for name, column in vars(self).items()})
 
 
 @dataclass(frozen=True)

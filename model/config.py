@@ -79,6 +79,8 @@ class LossConfig:
         Subtracted from the similarity of negatives of the same subject; 0 switches it off.
     epsilon : float
         Added to the weight of negatives of the same subject.
+    across_ranks : bool
+        Whether windows of other processes are negatives too; else each process has its own loss.
     """
 
     temperature: float = 0.2
@@ -87,10 +89,11 @@ class LossConfig:
     site: tuple[float, float] | None = (1.3, 0.8)
     margin: float = 0.10
     epsilon: float = 1e-6
+    across_ranks: bool = True
 
     def plain(self) -> LossConfig:
         """Return the same temperature without any other term: InfoNCE."""
-        return LossConfig(self.temperature, None, None, None, 0.0, 0.0)
+        return replace(self, age_years=None, sex=None, site=None, margin=0.0, epsilon=0.0)
 
 
 @dataclass(frozen=True)

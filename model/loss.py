@@ -15,8 +15,6 @@ Source: arXiv 2602.13857.
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import torch
 from torch import Tensor
 
@@ -33,8 +31,8 @@ def negative_weights(anchor: Metadata, other: Metadata, config: LossConfig) -> t
 
     Returns
     -------
-    alpha : Tensor, shape (B, C), float32
-    same_subject : Tensor, shape (B, C), bool
+    alpha : Tensor, shape (B, B), float32
+    same_subject : Tensor, shape (B, B), bool
     """
     same_subject = anchor.subject[:, None] == other.subject[None, :]
     alpha = torch.ones(same_subject.shape, device=same_subject.device)
@@ -58,7 +56,7 @@ def _neutral_where_unknown(factor: Tensor, known: Tensor) -> Tensor:
 
 
 def _self(pairs: Tensor) -> Tensor:
-    """Return which pairs are an anchor with its own window: the first B columns' diagonal."""
+    """Return which pairs are an anchor with its own window: the diagonal."""
     return torch.eye(*pairs.shape, dtype=torch.bool, device=pairs.device)
 
 
@@ -69,8 +67,6 @@ def dash_info_nce(
     valid_b: Tensor,
     metadata: Metadata,
     config: LossConfig,
-    *,
-    others: tuple[Tensor, Tensor, Tensor, Tensor, Metadata] | None = None,
 ) -> Tensor:
     """Return the loss of one pair of modalities, the mean of both directions and of all valid tokens.
 
@@ -80,29 +76,17 @@ def dash_info_nce(
         Projected tokens of unit length.
     valid_a, valid_b : Tensor, shape (B, T), bool
         A token counts where both are valid; a negative where it is valid in its own modality.
-    others : tuple of (a, b, valid_a, valid_b, metadata), optional
-        Further windows, of other ranks, that serve as negatives only.
 
     Returns
     -------
     Tensor, scalar, float32
         0 where no token has a partner.
     """
-    more = others or (a[:0], b[:0], valid_a[:0], valid_b[:0], _none_of(metadata))
-    candidates = Metadata(
-        *(torch.cat([getattr(metadata, f.name), getattr(more[4], f.name)]) for f in fields(Metadata))
-    )
-    alpha, same_subject = negative_weights(metadata, candidates, config)
+    alpha, same_subject = negative_weights(metadata, metadata, config)
     valid = valid_a & valid_b  # (B, T)
-    there = _direction(
-        a, torch.cat([b, more[1]]), valid, torch.cat([valid_b, more[3]]), alpha, same_subject, config
-    )
-    back = _direction(b, torch.cat([a, more[0]]), valid, torch.cat([valid_a, more[2]]), alpha, same_subject, config)
+    there = _direction(a, b, valid, valid_b, alpha, same_subject, config)
+    back = _direction(b, a, valid, valid_a, alpha, same_subject, config)
     return (there + back) / 2
-
-
-def _none_of(metadata: Metadata) -> Metadata:
-    return Metadata(*(getattr(metadata, entry.name)[:0] for entry in fields(Metadata)))
 
 
 def _direction(
@@ -114,10 +98,10 @@ def _direction(
     same_subject: Tensor,
     config: LossConfig,
 ) -> Tensor:
-    """(B, T, D) against (C, T, D), C ≥ B, whose first B are the anchors' partners."""
-    similarity = torch.einsum("itd,jtd->tij", anchor.float(), candidate.float())  # (T, B, C)
-    is_positive = _self(alpha)  # (B, C)
-    is_negative = valid_candidate.T[:, None, :] & ~is_positive  # (T, B, C)
+    """(B, T, D) against (B, T, D), the anchors' partners on the diagonal."""
+    similarity = torch.einsum("itd,jtd->tij", anchor.float(), candidate.float())  # (T, B, B)
+    is_positive = _self(alpha)  # (B, B)
+    is_negative = valid_candidate.T[:, None, :] & ~is_positive  # (T, B, B)
     total = (alpha * is_negative).sum(dim=2, keepdim=True)  # (T, B, 1)
     n_negative = is_negative.sum(dim=2, keepdim=True)
     weight = torch.where(is_negative, alpha * n_negative / total.clamp(min=1e-30), 0.0)  # mean 1 over negatives

@@ -2,7 +2,8 @@
 
 One step: a batch of windows that own both modalities of one pair; both are masked, encoded and projected; DASH
 compares them; AdamW moves the weights and their average follows. A run that was stopped continues on the identical
-trajectory: weights, moments, average, generators and the loader's place are all in the checkpoint.
+trajectory: weights, moments, average and the place in the data are in the checkpoint; what a step draws follows from
+seed and step alone.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,10 +25,12 @@ from model import checkpoint
 from model.batch import Batch
 from model.config import RunConfig
 from model.encoder import Sleep2Vec
+from model.logbook import Logbook
 from model.loss import dash_info_nce
 from model.masking import draw_mask
 from model.optimise import average_rate, follow, learning_rate, make_optimiser, named_state, restore_state
 from model.projection import Projection
+from model.ranks import ALONE, Ranks
 from schemas.errors import CheckpointInvalid, ModelError
 
 __all__ = ["PairSource", "Step", "Trainer", "pretrain"]
@@ -58,16 +63,16 @@ class Step:
 
 
 class Trainer:
-    """The state of a run: network, head, their average, moments, generators."""
+    """The state of a run: network, head, their average, moments."""
 
-    def __init__(self, run: RunConfig, device: str = "cpu") -> None:
+    def __init__(self, run: RunConfig, device: str = "cpu", ranks: Ranks = ALONE) -> None:
         torch.manual_seed(run.seed)
-        self.run, self.device, self.step = run, device, 0
+        self.run, self.device, self.ranks, self.step = run, device, ranks, 0
         self.network = Sleep2Vec(run.model).to(device)
         self.head = Projection(run.model).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimiser = make_optimiser((self.network, self.head), run.optim)
-        self.generator = torch.Generator().manual_seed(run.seed)
+        self.generator = torch.Generator()
         if device.startswith("cuda"):  # many small operations wait for their launches; on a CPU nothing is gained
             for block in self.network.blocks:
                 block.compile()
@@ -83,6 +88,7 @@ class Trainer:
         optim = self.run.optim
         self.network.train()
         self.head.train()
+        self._seed()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.step, optim)
         total = 0.0
@@ -91,6 +97,7 @@ class Trainer:
                 loss = self._loss(batch) / len(batches)
             loss.backward()
             total += float(loss.detach())
+        self.ranks.add_gradients(self.network, self.head)
         norm = nn.utils.clip_grad_norm_([*self.network.parameters(), *self.head.parameters()], optim.clip_norm)
         if not (torch.isfinite(norm) and total == total):
             self.optimiser.zero_grad(set_to_none=True)
@@ -106,13 +113,28 @@ class Trainer:
         self.step += 1
         return total, float(norm)
 
+    def _seed(self) -> None:
+        """Make masks and dropout those of this step and rank."""
+        drawn = np.random.SeedSequence([self.run.seed, self.step, self.ranks.rank]).generate_state(2)
+        torch.manual_seed(int(drawn[0]))
+        self.generator.manual_seed(int(drawn[1]))
+
     def _loss(self, batch: Batch) -> Tensor:
+        """Return the loss of the joined batch of all ranks: B are this one's windows, C all of them."""
         a, b = batch.samples
-        valid = torch.cat([batch.valid[a], batch.valid[b]])  # (2 B, T)
-        tokens = torch.cat([self._embed(a, batch), self._embed(b, batch)])  # (2 B, T, W)
-        z = self.head(self.network.encode(tokens, valid)[:, 1:], valid)  # (2 B, T, projection width)
-        z_a, z_b = z.chunk(2)
-        return dash_info_nce(z_a, z_b, batch.valid[a], batch.valid[b], batch.metadata, self.run.loss)
+        n_row = self.ranks.most_rows(batch.recording)
+        own_valid = torch.cat([batch.valid[a], batch.valid[b]])  # (2 B, T)
+        own = self.network.encode(torch.cat([self._embed(a, batch), self._embed(b, batch)]), own_valid)[:, 1:]
+        tokens, valid = self.ranks.sides(own, n_row), self.ranks.sides(own_valid, n_row)  # (2 C, T, W), (2 C, T)
+        z_a, z_b = self.head(tokens, valid).chunk(2)  # each (C, T, projection width)
+        valid_a, valid_b = valid.chunk(2)
+        metadata = self.ranks.metadata(batch.metadata, n_row)
+        parts = [slice(None)] if self.run.loss.across_ranks else self.ranks.parts(n_row)
+        losses = [
+            dash_info_nce(z_a[part], z_b[part], valid_a[part], valid_b[part], metadata.rows(part), self.run.loss)
+            for part in parts
+        ]
+        return torch.stack(losses).mean()
 
     def _embed(self, modality: str, batch: Batch) -> Tensor:
         """(B, T, N) → (B, T, W), a share of the tokens masked."""
@@ -129,7 +151,6 @@ class Trainer:
             "head": self.head.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": named_state(self.optimiser),
-            "generator": {"mask": self.generator.get_state(), **_generators(self.device)},
         }
         return {f"{part}/{name}": value for part, own in parts.items() for name, value in own.items()}
 
@@ -149,24 +170,9 @@ class Trainer:
             for part, module in (("network", self.network), ("head", self.head), ("average", self.average)):
                 module.load_state_dict(parts[part])
             restore_state(self.optimiser, parts.get("optimiser", {}))
-            self.generator.set_state(parts["generator"]["mask"])
-            _set_generators(parts["generator"], self.device)
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointInvalid("the checkpoint is of another network", do="Start another run.") from error
         self.step = step
-
-
-def _generators(device: str) -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.startswith("cuda"):
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def _set_generators(states: Mapping[str, Tensor], device: str) -> None:
-    torch.set_rng_state(states["cpu"])
-    if device.startswith("cuda") and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)
 
 
 def pretrain(
@@ -178,6 +184,7 @@ def pretrain(
     data: Mapping[str, Any] | None = None,
     on_step: Callable[[Step], None] | None = None,
     n_step: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Train to the configuration's last step, going on from the folder's last checkpoint where there is one.
 
@@ -192,6 +199,8 @@ def pretrain(
     on_step : callable, optional
     n_step : int, optional
         Stop, with a checkpoint, after so many steps more.
+    ranks : Ranks
+        Processes that share the batches; the first alone writes.
 
     Returns
     -------
@@ -205,25 +214,22 @@ def pretrain(
     CheckpointInvalid
         When the folder holds a run of another configuration.
     """
-    trainer = Trainer(run, device)
+    trainer = Trainer(run, device, ranks)
     _continue(trainer, source, out)
     last = run.optim.n_step if n_step is None else min(run.optim.n_step, trainer.step + n_step)
-    out.mkdir(parents=True, exist_ok=True)
+    begun = trainer.step
     batches = iter(source)
-    with (out / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+    with Logbook(out) if ranks.is_first else nullcontext() as logbook:
         while trainer.step < last:
             step = _one_step(trainer, batches)
-            if step.step % run.optim.log_every == 0 or trainer.step == last:
-                metrics.write(json.dumps(step.__dict__) + "\n")
-                metrics.flush()
+            if logbook and (step.step % run.optim.log_every == 0 or trainer.step == last):
+                logbook.add(vars(step))
             if on_step:
                 on_step(step)
             if trainer.step % run.optim.checkpoint_every == 0 and trainer.step < last:
                 _save(trainer, source, out, data)
     found = checkpoint.latest(out)
-    if found is not None and checkpoint.load(found)[1]["step"] == trainer.step:
-        return found
-    return _save(trainer, source, out, data)
+    return found if found and trainer.step == begun else _save(trainer, source, out, data)
 
 
 def _one_step(trainer: Trainer, batches: Iterator[Batch]) -> Step:
@@ -259,4 +265,9 @@ def _continue(trainer: Trainer, source: PairSource, out: Path) -> None:
 
 def _save(trainer: Trainer, source: PairSource, out: Path, data: Mapping[str, Any] | None) -> Path:
     facts = {"config": trainer.run.to_json(), "loader": source.state_dict(), "data": dict(data or {})}
-    return checkpoint.save(out, trainer.step, trainer.tensors(), facts)
+    if trainer.ranks.is_first:
+        checkpoint.save(out, trainer.step, trainer.tensors(), facts)
+    trainer.ranks.wait()
+    found = checkpoint.latest(out)
+    assert found is not None
+    return found

@@ -47,7 +47,8 @@ def command(
     """Pre-train a model on the split train; the same command goes on where a run was stopped.
 
     Checkpoints, metrics.jsonl and alignment.json (how often a token finds its own night and time in another
-    modality) are in --out.
+    modality) are in --out. Started by torchrun, its processes share every batch: torchrun --nproc-per-node 4 -m
+    flows.cli pretrain …
     """
     from dataclasses import replace
 
@@ -55,10 +56,13 @@ def command(
     from model.data.loader import Options, open_pairs
     from model.device import device_of
     from model.pretrain import pretrain
+    from model.ranks import join
 
     run = configured(name, values, seed=seed, **{"optim.n_step": steps})
-    device = device_of(device)
-    options = Options(modalities=modalities or None, workers=workers, device=device)
+    ranks, device = join(device_of(device))
+    options = Options(
+        modalities=modalities or None, workers=workers, device=device, rank=ranks.rank, n_rank=ranks.n_rank
+    )
     with_all = open_pairs(
         shards,
         window=run.optim.window,
@@ -68,9 +72,11 @@ def command(
     )
     held = tuple(map(str, with_all.modalities))
     run = replace(run, model=replace(run.model, modalities=held), loss=run.loss.plain() if plain else run.loss)
-    with _progress(run.optim.n_step, quiet=as_json) as show:
-        path = pretrain(run, with_all, out, device=device, data=data_facts(shards), on_step=show)
+    with _progress(run.optim.n_step, quiet=as_json or not ranks.is_first) as show:
+        path = pretrain(run, with_all, out, device=device, data=data_facts(shards), on_step=show, ranks=ranks)
     with_all.close()
+    if not ranks.is_first:
+        return
     found = alignment(path, shards, device=device)
     _print(path, found, as_json)
 

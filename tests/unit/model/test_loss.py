@@ -189,30 +189,6 @@ def _back_gradient(n: int, omega: torch.Tensor, alpha: torch.Tensor) -> torch.Te
     return torch.tensor(grads)
 
 
-def test_windows_of_other_ranks_are_negatives_only() -> None:
-    """With others the loss over the first windows is that over all, counted for the first alone."""
-    torch.manual_seed(4)
-    a, b = _units(6, 3, 8), _units(6, 3, 8)
-    valid = torch.ones(6, 3, dtype=torch.bool)
-    m = _metadata()
-    first, last = _take(m, slice(0, 4)), _take(m, slice(4, 6))
-    config = replace(DASH, age_years=None, sex=None, site=None)
-    found = dash_info_nce(
-        a[:4], b[:4], valid[:4], valid[:4], first, config, others=(a[4:], b[4:], valid[4:], valid[4:], last)
-    )
-    only = valid.clone()
-    only[4:] = False
-    anchors = [
-        _reference(x.double().numpy(), y.double().numpy(), only.numpy(), valid.numpy(), m, config)
-        for x, y in ((a, b), (b, a))
-    ]
-    assert float(found) == pytest.approx(sum(anchors) / 2, abs=1e-5)
-
-
-def _take(m: Metadata, part: slice) -> Metadata:
-    return Metadata(m.subject[part], m.age_years[part], m.sex[part], m.site[part])
-
-
 def test_no_partner_no_loss() -> None:
     """A batch in which no token has both modalities costs nothing and has no NaN in its gradient."""
     a = _units(3, 2, 8).requires_grad_()

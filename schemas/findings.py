@@ -154,7 +154,9 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-A015": FindingKind(_W, "clocks of annotations and signals differ", "Aligned by time of day; check the night."),
     "PSG-M001": FindingKind(_W, "no row for this subject in the subjects' table", "Check the key column and its spelling."),
     "PSG-M002": FindingKind(_W, "value without a meaning in the subjects' table", "Map it in subjects.*.codes; it is unknown until then."),
-    "PSG-M003": FindingKind(_W, "several rows for this subject and visit", "The first was taken; check the table."),
+    "PSG-M003": FindingKind(_W, "several rows for this subject and visit", "What they differ in is unknown; correct the table, or name its visit column."),
     "PSG-M004": FindingKind(_W, "no subjects' table", "Age, sex and site are unknown."),
     "PSG-M005": FindingKind(_W, "several annotation files fit the layout", "Make layout.annotations narrower if the first by name is the wrong one."),
+    "PSG-M006": FindingKind(_W, "row with more or fewer cells than the table has columns", "Correct the row: with more cells than columns nothing of it is read."),
+    "PSG-M007": FindingKind(_W, "two subjects' tables contradict each other", "Check the codes in the manifest; the earlier table stands."),
 }  # fmt: skip

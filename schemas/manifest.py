@@ -13,19 +13,18 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.event_terms import EVENT_TYPES, IGNORE, EventClass
 from schemas.montage import ChannelRule, Strict, fold_label
-from schemas.vocabulary import EPOCH_S, Modality, Scored, Sex, Stage, StageScheme, StudyType
+from schemas.subjects import SubjectRule
+from schemas.vocabulary import EPOCH_S, Modality, Scored, Stage, StageScheme, StudyType
 
 __all__ = [
     "COHORT_NAME",
     "AnnotationRule",
     "CohortManifest",
-    "Column",
     "Exclusion",
     "Layout",
+    "Overlap",
     "Privacy",
     "Quirk",
-    "SubjectRule",
-    "SubjectTable",
     "Terms",
 ]
 
@@ -66,12 +65,17 @@ class Layout(Strict):
 
     @model_validator(mode="after")
     def _fields(self) -> Layout:
-        have = set(re.findall(r"{(\w+)", self.signals)) | set(self.defaults)
+        have = _path_fields(self)
         for name in ("annotations", "beats", "key", "subject", "visit"):
             text = getattr(self, name) or ""
             if missing := set(re.findall(r"{(\w+)", text)) - have:
                 raise ValueError(f"{name} uses {sorted(missing)}, which signals does not define")
         return self
+
+
+def _path_fields(layout: Layout) -> set[str]:
+    """Return the fields that a path of the layout has."""
+    return set(re.findall(r"{(\w+)", layout.signals)) | set(layout.defaults)
 
 
 class AnnotationRule(Strict):
@@ -133,74 +137,18 @@ class AnnotationRule(Strict):
         return value
 
 
-class Column(Strict):
-    """One subject field: the first of ``columns`` that the table has.
-
-    ``codes`` maps the table's values to ours; a value outside it is unknown and a finding. ``unit`` converts.
-    """
-
-    columns: tuple[str, ...] = Field(min_length=1)
-    codes: dict[str, str] | None = None
-    unit: Literal["years", "months", "days"] | None = None
-    missing: tuple[str, ...] = ("", ".", "NA", "NaN", "nan")
-
-    @field_validator("columns", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
-
-    @field_validator("codes", mode="before")
-    @classmethod
-    def _codes_as_text(cls, value: object) -> object:
-        return {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
-
-
-class SubjectTable(Strict):
-    """One table, joined on ``key`` and, where it holds several visits, on ``visit``.
-
-    ``key_format`` normalises both sides before they are compared: ``integer`` drops leading zeros.
-    ``visit_codes`` maps the layout's visit to the value in ``visit_column``.
-    """
-
-    path: str
-    key: str
-    key_format: Literal["text", "integer", "upper", "lower"] = "text"
-    visit_column: str | None = None
-    visit_codes: dict[str, str] = {}
-    visits: tuple[str, ...] = ()
-    encoding: str = "utf-8-sig"
-    delimiter: str = ","
-    fields: dict[str, Column]
-
-    @field_validator("visit_codes", mode="before", json_schema_input_type=dict[str, str | int])
-    @classmethod
-    def _codes_as_text(cls, value: object) -> object:
-        return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-    @model_validator(mode="after")
-    def _known_fields(self) -> SubjectTable:
-        known = ("age_years", "sex", "site", "family", "bmi", "in_bed_start", "in_bed_end")
-        if unknown := set(self.fields) - set(known):
-            raise ValueError(f"unknown subject fields {sorted(unknown)}; expected {', '.join(known)}")
-        if "age_years" in self.fields and self.fields["age_years"].unit is None:
-            raise ValueError("age_years needs its unit: years, months or days")
-        sexes = set((self.fields["sex"].codes or {}).values()) if "sex" in self.fields else set()
-        if unknown := sexes - set(Sex):
-            raise ValueError(f"unknown sexes {sorted(unknown)}; expected {', '.join(Sex)}")
-        return self
-
-
-class SubjectRule(Strict):
-    """Tables in order: a field comes from the first table that knows it."""
-
-    tables: tuple[SubjectTable, ...] = Field(min_length=1)
-
-
 class Exclusion(Strict):
     """A recording that is known to be bad."""
 
     key: str
     reason: str = Field(min_length=3)
+    source: str = Field(min_length=3)
+
+
+class Overlap(Strict):
+    """Another cohort that has nights of the same people; the two must not stand on two sides of a split."""
+
+    cohort: Annotated[str, Field(pattern=COHORT_NAME)]
     source: str = Field(min_length=3)
 
 
@@ -235,6 +183,7 @@ class CohortManifest(Strict):
     ignore_labels: tuple[str, ...] = ()
     known_quirks: tuple[Quirk, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
+    overlaps_with: tuple[Overlap, ...] = ()
     privacy: Privacy = Privacy()
 
     @field_validator("layout", mode="before", json_schema_input_type=Layout | tuple[Layout, ...])
@@ -251,6 +200,10 @@ class CohortManifest(Strict):
                 raise ValueError(f"montage names channel {one.channel} twice for visit {visit!r}")
         if self.annotations is None and any(layout.annotations for layout in self.layout):
             raise ValueError("layout names annotations but there is no annotations section")
+        known = {"subject", "visit"}.union(*map(_path_fields, self.layout))
+        for table in self.subjects.tables if self.subjects else ():
+            if unknown := (table.match_fields | set(table.when)) - known:
+                raise ValueError(f"subjects table uses {sorted(unknown)}, which no layout defines")
         return self
 
     def rules_for(self, visit: str) -> tuple[ChannelRule, ...]:

@@ -6,7 +6,8 @@ nothing is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -128,13 +129,34 @@ class SubjectFields:
 
     Ages above 89 are given as 90 (HIPAA safe harbour) with ``age_top_coded``. Lights off and on
     (``in_bed_start_s``, ``in_bed_end_s``) are seconds of the day.
+
+    Parameters
+    ----------
+    subject : str or None
+        The person, where a table names one and the file's path only a file.
+    family : str or None
+        Persons of one family belong together.
+    race, ethnicity, sex : str
+        Of the closed lists of `schemas.subjects` and `schemas.vocabulary`.
+    study_type : str or None
+        What the night was for, where a table says so.
+    history : mapping of str to str
+        Condition to ``yes``, ``no`` or ``unknown``; one that the study did not ask about is not listed.
+    indices : mapping of str to float
+        The cohort's own indices of the night, by the name of their rule in `schemas.indices`.
     """
 
+    subject: str | None = None
+    family: str | None = None
     age_years: float | None = None
     age_top_coded: bool = False
     sex: str = "unknown"
+    race: str = "unknown"
+    ethnicity: str = "unknown"
     site: str | None = None
-    family: str | None = None
     bmi: float | None = None
+    study_type: str | None = None
+    history: Mapping[str, str] = field(default_factory=dict)
+    indices: Mapping[str, float] = field(default_factory=dict)
     in_bed_start_s: float | None = None
     in_bed_end_s: float | None = None

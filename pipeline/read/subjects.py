@@ -1,60 +1,37 @@
-"""Read the cohort's tables of subjects: age, sex, site and the like, for each recording.
+"""What the cohort's tables say of each recording's person: age, sex, site, history and the like.
 
-Tables are read once, and of each row only what the manifest names is kept. A value without a meaning is unknown and
-a finding, and is never repeated in it.
+Tables are read once. A value without a meaning is unknown and a finding that names the row, and is never repeated
+in it. Where rows or tables contradict each other, nothing is chosen silently.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.places import matching_files, storage_errors
-from pipeline.read.source_file import open_source
-from pipeline.read.subject_values import MAX_AGE, fold_value, meaning_of
-from schemas.errors import SubjectTableCorrupt
+from pipeline.layout import fill
+from pipeline.read.subject_tables import LoadedTable, Row, load_table
+from pipeline.read.subject_values import MAX_AGE, TOP_CODE, fold_value, is_missing, meaning_of
 from schemas.findings import Finding, finding
-from schemas.manifest import SubjectRule, SubjectTable
 from schemas.recording import SubjectFields
+from schemas.subjects import Column, History, SubjectRule, SubjectTable
 from schemas.vocabulary import Sex
 
 __all__ = ["Subjects", "load_subjects"]
 
-MAX_TABLE_BYTES = 2**30
-
-
-@dataclass(frozen=True)
-class _Row:
-    visit: str
-    text: Mapping[str, str]  # by subject field
-
-
-@dataclass(frozen=True)
-class _Table:
-    rule: SubjectTable
-    rows: Mapping[str, Sequence[_Row]]  # by subject
-
-    def find(self, subject: str, visit: str) -> Sequence[_Row]:
-        rows = self.rows.get(_key(subject, self.rule), ())
-        if self.rule.visit_column is None:
-            return rows
-        wanted = fold_value(self.rule.visit_codes.get(visit, visit))
-        return [row for row in rows if row.visit == wanted]
+MAX_AGE_DIFFERENCE_YEARS = 1.5  # tables may round differently, or give the age at an interview
+Value = float | str
 
 
 class Subjects:
     """What the tables say, by subject and visit; made by `load_subjects`, cheap to ask."""
 
-    def __init__(self, rule: SubjectRule | None, tables: Sequence[_Table | None]) -> None:
+    def __init__(self, rule: SubjectRule | None, tables: Sequence[LoadedTable | None]) -> None:
         self._rules = rule.tables if rule else ()
         self._tables = tuple(tables)
 
     def fields(
-        self, subject: str, visit: str = "", site: str | None = None
+        self, subject: str, visit: str = "", site: str | None = None, path: Mapping[str, str] | None = None
     ) -> tuple[SubjectFields, tuple[Finding, ...]]:
         """Return the fields of one subject on one visit.
 
@@ -64,6 +41,8 @@ class Subjects:
             As the layout names them.
         site : str, optional
             The manifest's site, used where no table knows one.
+        path : mapping of str to str, optional
+            Fields that the layout found in the path.
 
         Returns
         -------
@@ -71,24 +50,26 @@ class Subjects:
             A field comes from the first table that knows it.
         findings : tuple of Finding
         """
+        names = {**(path or {}), "subject": subject, "visit": visit}
         applicable = [
-            table
-            for rule, table in zip(self._rules, self._tables, strict=True)
-            if not rule.visits or visit in rule.visits
+            (rule, table) for rule, table in zip(self._rules, self._tables, strict=True) if _applies(rule, names)
         ]
-        tables = [table for table in applicable if table is not None]
-        values: dict[str, float | str] = {}
-        found: list[Finding] = []
-        if applicable and not tables:
-            found.append(finding("PSG-M004", f"none of {len(applicable)} subjects' tables is there"))
-        matches = [(table, rows) for table in tables if (rows := table.find(subject, visit))]
-        if tables and not matches:
-            found.append(finding("PSG-M001", f"no row in {len(tables)} subjects' tables"))
-        for table, rows in matches:
-            if len(rows) > 1:
-                found.append(finding("PSG-M003", f"{len(rows)} rows in {table.rule.path}"))
-            found += _take(values, table.rule, rows[0])
-        return _assemble(values, site), tuple(found)
+        known = _Known()
+        n_there = n_match = 0
+        for _, table in applicable:
+            if table is None:
+                continue
+            n_there += 1
+            asked = {**names, "subject": str(known.values.get("subject", subject))}
+            if rows := table.find(fill(table.rule.match, asked), visit):
+                n_match += 1
+                known.take(table.rule, rows)
+        found = known.findings
+        if applicable and not n_there:
+            found.insert(0, finding("PSG-M004", f"none of {len(applicable)} subjects' tables is there"))
+        elif n_there and not n_match:
+            found.insert(0, finding("PSG-M001", f"no row in {n_there} subjects' tables"))
+        return _assemble(known.values, (rule for rule, _ in applicable), site), tuple(found)
 
 
 def load_subjects(root: Path, rule: SubjectRule | None) -> Subjects:
@@ -102,112 +83,92 @@ def load_subjects(root: Path, rule: SubjectRule | None) -> Subjects:
     SubjectTableCorrupt
         When a table cannot be parsed or lacks its key column.
     """
-    return Subjects(rule, [_load(root, table) for table in rule.tables] if rule else [])
+    return Subjects(rule, [load_table(root, table) for table in rule.tables] if rule else [])
 
 
-def _load(root: Path, rule: SubjectTable) -> _Table | None:
-    with storage_errors("the subjects' tables cannot be looked for"):
-        paths = sorted(matching_files(root, rule.path), key=_natural)
-    if not paths:
-        return None
-    path = paths[-1]
-    with open_source(path) as file:
-        data = file.read(MAX_TABLE_BYTES + 1)
-    try:
-        if len(data) > MAX_TABLE_BYTES:
-            raise csv.Error
-        return _Table(
-            rule, _rows(csv.reader(io.StringIO(_decode(data, rule), newline=""), delimiter=rule.delimiter), rule)
-        )
-    except csv.Error:
-        raise SubjectTableCorrupt(
-            "the subjects' table cannot be parsed", expected="delimited text", where=path.name
-        ) from None
-    except SubjectTableCorrupt as error:
-        raise error.at(path.name) from None
+def _applies(rule: SubjectTable, names: Mapping[str, str]) -> bool:
+    """Whether a table is asked about a recording with these fields."""
+    if rule.visits and names["visit"] not in rule.visits:
+        return False
+    same = all(names.get(name) == value for name, value in rule.when.items())
+    return same and rule.match_fields <= set(names)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.as_posix())]
+class _Known:
+    """What is known of one person so far, and the remarks about it."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.findings: list[Finding] = []
+
+    def take(self, rule: SubjectTable, rows: Sequence[Row]) -> None:
+        """Add what the rows of one table say."""
+        for row in rows:
+            if row.odd:
+                self._remark("PSG-M006", rule, [row], row.odd)
+        for name, column in rule.columns.items():
+            value, is_odd = _value(name, column, _merged(column, rows))
+            if is_odd:
+                self._remark("PSG-M002", rule, rows, f"{name} has a value without a meaning")
+            if value is not None and value != Sex.UNKNOWN:
+                self._add(name, value, rule, rows)
+        if len(rows) > 1:
+            torn = [name for name, column in rule.columns.items() if _differs(column, rows)]
+            told = f"they differ in {', '.join(torn)}, which is unknown" if torn else "they agree"
+            self._remark("PSG-M003", rule, rows, told)
+
+    def _add(self, name: str, value: Value, rule: SubjectTable, rows: Sequence[Row]) -> None:
+        known = self.values.setdefault(name, value)
+        if known == value or name not in ("sex", "age_years"):
+            return
+        if name == "sex" or abs(float(known) - float(value)) > MAX_AGE_DIFFERENCE_YEARS:
+            self._remark("PSG-M007", rule, rows, f"{name} is another one than in the tables before, which stand")
+
+    def _remark(self, code: str, rule: SubjectTable, rows: Sequence[Row], text: str) -> None:
+        numbers = " and ".join(str(row.number) for row in rows)
+        self.findings.append(finding(code, f"row{'s' if len(rows) > 1 else ''} {numbers} of {rule.path}: {text}"))
 
 
-def _decode(data: bytes, rule: SubjectTable) -> str:
-    """Return the text: UTF-16 by its mark, UTF-8 where it is, else as the manifest says, else Latin-1."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    for encoding in ("utf-8-sig", rule.encoding):
-        try:
-            return data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return data.decode("latin-1")
+def _filled(column: Column, name: str, rows: Sequence[Row]) -> list[str]:
+    """Return what the rows have in one column of the table, blanks left out, each value once."""
+    texts = {fold_value(t): t for row in reversed(rows) if not is_missing(t := row.text.get(name, ""), column)}
+    return list(texts.values())
 
 
-def _rows(reader: Iterator[list[str]], rule: SubjectTable) -> dict[str, list[_Row]]:
-    header = [" ".join(name.split()) for name in next(reader, [])]
-    key = _column(header, (rule.key,))
-    if key is None:
-        raise SubjectTableCorrupt(
-            "the subjects' table has no key column",
-            saw=f"{len(header)} other columns",
-            expected=repr(rule.key),
-            do="Correct subjects.tables.key, or the delimiter, in the manifest.",
-        )
-    visit = _column(header, (rule.visit_column,)) if rule.visit_column else None
-    if rule.visit_column and visit is None:
-        raise SubjectTableCorrupt("the subjects' table has no visit column", expected=repr(rule.visit_column))
-    wanted = {name: _column(header, column.columns) for name, column in rule.fields.items()}
-    present = {name: index for name, index in wanted.items() if index is not None}
-    rows: dict[str, list[_Row]] = {}
-    for cells in reader:
-        if len(cells) <= key or not cells[key].strip():
-            continue
-        text = {name: cells[index].strip() for name, index in present.items() if index < len(cells)}
-        of_visit = fold_value(cells[visit]) if visit is not None and visit < len(cells) else ""
-        rows.setdefault(_key(cells[key], rule), []).append(_Row(of_visit, text))
-    return rows
+def _differs(column: Column, rows: Sequence[Row]) -> bool:
+    return any(len(_filled(column, name, rows)) > 1 for name in column.columns)
 
 
-def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the place of the first name that the header has; case matters only where both spellings exist."""
-    folded = [name.casefold() for name in header]
-    for name in names:
-        if name in header:
-            return header.index(name)
-        if name.casefold() in folded:
-            return folded.index(name.casefold())
-    return None
+def _merged(column: Column, rows: Sequence[Row]) -> Mapping[str, str]:
+    """Return what the rows say together; a blank contradicts nothing, two values are no value."""
+    if len(rows) == 1:
+        return rows[0].text
+    if _differs(column, rows):
+        return {}
+    return {name: next(iter(_filled(column, name, rows)), "") for name in column.columns if name in rows[0].text}
 
 
-def _key(text: str, rule: SubjectTable) -> str:
-    text = text.strip()
-    match rule.key_format:
-        case "integer":
-            return fold_value(text)
-        case "upper":
-            return text.upper()
-        case "lower":
-            return text.lower()
-        case _:
-            return text
+def _value(name: str, column: Column, row: Mapping[str, str]) -> tuple[Value | None, bool]:
+    """Return what a row says of one field, and whether something in it has no meaning."""
+    texts = [row[c] for c in column.columns if c in row and not is_missing(row[c], column)]
+    if column.combine == "any":
+        return _any(name, column, row, texts)
+    if not texts:
+        return None, False
+    value = meaning_of(name, column, texts[0])
+    return value, value is None
 
 
-def _take(values: dict[str, float | str], rule: SubjectTable, row: _Row) -> list[Finding]:
-    """Add the fields of one row that are not known yet."""
-    found = []
-    for name, column in rule.fields.items():
-        text = row.text.get(name)
-        if text is None or name in values or fold_value(text) in {fold_value(m) for m in column.missing}:
-            continue
-        value = meaning_of(name, column, text)
-        if value is None:
-            found.append(finding("PSG-M002", f"{name} of this subject has a value without a meaning"))
-        elif value != Sex.UNKNOWN:
-            values[name] = value
-    return found
+def _any(name: str, column: Column, row: Mapping[str, str], texts: Sequence[str]) -> tuple[Value | None, bool]:
+    """Return ``yes`` where a column says so; ``no`` where every column that the table has says that."""
+    meanings = [meaning_of(name, column, text) for text in texts]
+    if History.YES in meanings:
+        return History.YES.value, False
+    all_say_no = set(meanings) == {History.NO} and len(meanings) == sum(c in row for c in column.columns)
+    return (History.NO.value if all_say_no else None), None in meanings
 
 
-def _assemble(values: Mapping[str, float | str], site: str | None) -> SubjectFields:
+def _assemble(values: Mapping[str, Value], rules: Iterable[SubjectTable], site: str | None) -> SubjectFields:
     def number(name: str) -> float | None:
         value = values.get(name)
         return float(value) if value is not None else None
@@ -217,13 +178,26 @@ def _assemble(values: Mapping[str, float | str], site: str | None) -> SubjectFie
         return None if value is None else str(value)
 
     age = number("age_years")
+    if values.get("age_over_89") == History.YES and (age is None or age >= MAX_AGE):
+        age = TOP_CODE
+    conditions = sorted({name for rule in rules for name in rule.history})
     return SubjectFields(
+        subject=text("subject"),
+        family=text("family"),
         age_years=age,
         age_top_coded=age is not None and age > MAX_AGE,
         sex=text("sex") or Sex.UNKNOWN.value,
+        race=text("race") or "unknown",
+        ethnicity=text("ethnicity") or "unknown",
         site=text("site") or site,
-        family=text("family"),
         bmi=number("bmi"),
+        study_type=text("study_type"),
+        history={name: text(f"history.{name}") or History.UNKNOWN.value for name in conditions},
+        indices={
+            name.removeprefix("indices."): float(value)
+            for name, value in sorted(values.items())
+            if name.startswith("indices.")
+        },
         in_bed_start_s=number("in_bed_start"),
         in_bed_end_s=number("in_bed_end"),
     )

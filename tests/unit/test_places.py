@@ -33,7 +33,7 @@ from pipeline.write.digest import stat_digests
 from pipeline.write.ledger import LedgerWriter, Row, read_ledger
 from pipeline.write.publish import publish, published, temporary_name, withdraw
 from schemas.errors import StorageError
-from schemas.manifest import SubjectRule
+from schemas.subjects import SubjectRule
 from schemas.vocabulary import Outcome
 from tests.object_store import BUCKET, proxied, served
 from tests.storage_campaign import client_of

@@ -12,8 +12,8 @@ from pipeline.read.subject_values import fold_value
 from pipeline.read.subjects import Subjects, load_subjects
 from schemas.errors import SubjectTableCorrupt
 from schemas.findings import Finding
-from schemas.manifest import SubjectRule
 from schemas.recording import SubjectFields
+from schemas.subjects import SubjectRule
 
 FIELDS = {
     "age_years": {"columns": "age", "unit": "years"},
@@ -156,9 +156,16 @@ def test_no_row_is_a_finding(tmp_path: Path) -> None:
 
 
 def test_several_rows_are_a_finding(tmp_path: Path) -> None:
-    """The first of several rows is taken, and said so."""
-    fields, found = one(tmp_path, "id,age,sex\n1,50,1\n1,60,1\n")
-    assert (fields.age_years, codes(found)) == (50.0, ["PSG-M003"])
+    """What several rows agree on is taken; what they differ in is unknown, and the remark names the rows."""
+    fields, found = one(tmp_path, "id,age,sex\n1,50,1\n2,33,2\n1,60,01\n")
+    assert (fields.age_years, fields.sex, codes(found)) == (None, "male", ["PSG-M003"])
+    assert "rows 2 and 4 of datasets/a-*.csv: they differ in age_years" in found[0].message
+
+
+def test_a_blank_contradicts_nothing(tmp_path: Path) -> None:
+    """Of two rows that complete each other, both count."""
+    fields, found = one(tmp_path, "id,age,sex\n1,,1\n1,60,\n")
+    assert (fields.age_years, fields.sex, codes(found)) == (60.0, "male", ["PSG-M003"])
 
 
 def test_no_table_is_a_finding_not_an_error(tmp_path: Path) -> None:
@@ -184,9 +191,19 @@ def test_encodings_are_tolerated(tmp_path: Path, encoding: str, declared: str) -
 
 
 def test_short_and_blank_rows_do_no_harm(tmp_path: Path) -> None:
-    """Rows without a key are skipped; a row that ends early has its last fields unknown."""
+    """Rows without a key are skipped; a row that ends early has its last fields unknown, and is named."""
     text = "age,id,sex\n\n50\n50, ,1\n60,1\n"
-    assert one(tmp_path, text) == (SubjectFields(age_years=60.0), ())
+    fields, found = one(tmp_path, text)
+    assert (fields, codes(found)) == (SubjectFields(age_years=60.0), ["PSG-M006"])
+    assert found[0].message == "row 5 of datasets/a-*.csv: ends after 2 of 3 cells"
+
+
+def test_a_row_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    """A comma too many shifts every value behind it: nothing of the row counts, and it is named."""
+    fields, found = one(tmp_path, "id,age,sex\n1,50,1,1\n")
+    assert (fields, codes(found)) == (SubjectFields(), ["PSG-M006"])
+    assert "row 2" in found[0].message
+    assert one(tmp_path, "id,age,sex\n1,50,1,,\n")[0].sex == "male"
 
 
 @pytest.mark.parametrize(("value", "bmi"), [("31.25", 31.25), ("31,25", 31.25), ("heavy", None), ("3", None)])

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.manifest import AnnotationRule, CohortManifest, SubjectTable
+from schemas.manifest import AnnotationRule, CohortManifest
+from schemas.subjects import SubjectTable
 from schemas.vocabulary import Modality, Scored
 
 ECG = {"channel": "ecg", "labels": ["ECG"]}
@@ -132,7 +133,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no table": (_raw(subjects={"tables": []}), "at least 1 item"),
     "field of no use": (_table(fields={"height": {"columns": "h"}}), "unknown subject fields ['height']"),
     "field without columns": (_table(fields={"sex": {"columns": []}}), "at least 1 item"),
-    "odd unit of age": (_table(fields={"age_years": {"columns": "a", "unit": "weeks"}}), "'years', 'months' or"),
+    "odd unit of age": (_table(fields={"age_years": {"columns": "a", "unit": "weeks"}}), "'years', 'months', 'days'"),
     "odd key format": (_table(key_format="hex"), "'text', 'integer'"),
     "exclusion without source": (_raw(exclude=[{"key": "a", "reason": "broken"}]), "Field required"),
     "exclusion without reason": (_raw(exclude=[{"key": "a", "source": "paper"}]), "Field required"),

@@ -90,9 +90,15 @@ class Downstream(nn.Module):
         Tensor, shape (B, T, n_out), or (B, n_out) for a task of nights
         """
         names = list(batch.samples) if modalities is None else [n for n in modalities if n in batch.samples]
+        return self.decide(self.encode(batch, names), {name: batch.valid[name] for name in names})
+
+    def encode(self, batch: Batch, names: Sequence[str]) -> dict[str, Tensor]:
+        """Encode modalities of a batch, each (B, 1 + T, W)."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
-            encoded = {name: self.network(name, batch.samples[name], batch.valid[name]) for name in names}
-        valid = {name: batch.valid[name] for name in names}
+            return {name: self.network(name, batch.samples[name], batch.valid[name]) for name in names}
+
+    def decide(self, encoded: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
+        """Fuse encoded modalities, any subset of them, and answer."""
         tokens = self.fusion({name: x[:, 1:] for name, x in encoded.items()}, valid)  # (B, T, W)
         if self.task.level is not Level.NIGHT:
             return self.head(tokens)

@@ -77,7 +77,7 @@ def test_labels_are_written_as_they_are_compared(path: Path) -> None:
 
 def test_unknown_name_shows_the_nearest() -> None:
     """A misspelt name gets the list and a suggestion."""
-    with pytest.raises(ManifestNotFound, match=r"saw 'shsh'.* mesa, shhs, .*Did you mean 'shhs'\?"):
+    with pytest.raises(ManifestNotFound, match=r"saw 'shsh'.* mesa, .*shhs, .*Did you mean 'shhs'\?"):
         load_manifest("shsh")
 
 

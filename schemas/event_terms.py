@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = [
+    "APNEAS",
     "EVENT_TYPES",
+    "HYPOPNEAS",
     "IGNORE",
     "IGNORED_TERMS",
     "SOURCE_TERMS",
@@ -77,6 +79,7 @@ EVENT_TYPES: dict[str, EventType] = {
     "respiratory_paradox": EventType(12, _R, "chest and abdomen move against each other"),
     "hypoventilation": EventType(13, _R, "hypoventilation"),
     "snoring": EventType(14, _R, "snoring"),
+    "partial_obstruction": EventType(15, _R, "partial obstruction of the airway, no hypopnea"),
     "desaturation": EventType(20, EventClass.DESATURATION, "fall of oxygen saturation"),
     "arousal": EventType(30, _A, "arousal, cause not given"),
     "arousal_spontaneous": EventType(31, _A, "arousal without a cause"),
@@ -84,6 +87,8 @@ EVENT_TYPES: dict[str, EventType] = {
     "arousal_plm": EventType(33, _A, "arousal from a limb movement"),
     "arousal_chin": EventType(34, _A, "arousal seen in the chin EMG"),
     "arousal_external": EventType(35, _A, "arousal from outside"),
+    "arousal_snoring": EventType(36, _A, "arousal from snoring"),
+    "arousal_bruxism": EventType(37, _A, "arousal from grinding of teeth"),
     "limb_movement": EventType(40, _L, "limb movement, side not given"),
     "limb_movement_l": EventType(41, _L, "limb movement, left"),
     "limb_movement_r": EventType(42, _L, "limb movement, right"),
@@ -110,6 +115,9 @@ EVENT_TYPES: dict[str, EventType] = {
     "position_prone": EventType(83, _P, "turned to the front"),
     "position_upright": EventType(84, _P, "sat up"),
 }
+
+APNEAS = ("apnea", "obstructive_apnea", "central_apnea", "mixed_apnea")
+HYPOPNEAS = ("hypopnea", "obstructive_hypopnea", "central_hypopnea", "mixed_hypopnea", "hypopnea_over_50")
 
 # type: terms. ``generic|vendor`` rows also give the bare names of both sides, the earlier row winning.
 _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -163,7 +171,7 @@ _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("arousal_chin", ("Arousal resulting from Chin EMG|Arousal (Cheshire)",)),
     ("arousal_external", ("External arousal|Arousal (External Arousal)",)),
-    ("limb_movement", ("Limb movement",)),
+    ("limb_movement", ("Limb movement", "Leg movement", "LM")),
     ("limb_movement_l", ("Limb movement - left|Limb Movement (Left)",)),
     ("limb_movement_r", ("Limb movement - right|Limb Movement (Right)",)),
     ("plm", ("Periodic leg movement", "Periodic limb movement", "PLM", "PLMS")),

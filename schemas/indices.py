@@ -45,7 +45,9 @@ INDICES: Mapping[str, IndexSpec] = MappingProxyType(
         "tib_min": IndexSpec("min", "time in bed, lights off to lights on", _DURATION),
         "sleep_latency_min": IndexSpec("min", "lights off to the first epoch of sleep", _DURATION),
         "rem_latency_min": IndexSpec("min", "first epoch of sleep to the first of REM", _DURATION),
-        "waso_min": IndexSpec("min", "wake between the first and the last epoch of sleep", _DURATION),
+        "waso_min": IndexSpec(
+            "min", "wake after the first epoch of sleep, to lights on or the end of scoring", _DURATION
+        ),
         "efficiency_percent": IndexSpec("%", "total sleep time in time in bed", (5.0, 0.0)),
         "n1_min": IndexSpec("min", "time in N1", _DURATION),
         "n2_min": IndexSpec("min", "time in N2", _DURATION),
@@ -62,8 +64,8 @@ INDICES: Mapping[str, IndexSpec] = MappingProxyType(
         "odi3": IndexSpec("1/h", "falls of saturation by 3 %", _RATE),
         "odi4": IndexSpec("1/h", "falls of saturation by 4 %", _RATE),
         "t90_percent": IndexSpec("%", "part of sleep with a saturation below 90 %", (5.0, 0.0)),
-        "hypoxic_burden_events_120s": IndexSpec(
-            "% min/h", "area below the baseline within 120 s of the onsets of apneas and hypopneas", None
+        "hypoxic_burden_linked3": IndexSpec(
+            "% min/h", "area below the baselines of the falls by 3 % that go with apneas and hypopneas", None
         ),
     }
 )

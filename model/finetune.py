@@ -1,11 +1,11 @@
-"""Fine-tuning: a head, and the network under it or not, on whole nights with labels."""
+"""Fine-tuning on whole nights with labels: a head, and of the network nothing, low-rank adapters, or all."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -14,28 +14,46 @@ from model import checkpoint
 from model.batch import Batch
 from model.config import OptimConfig, RunConfig
 from model.downstream import Downstream
+from model.lora import adapt, merge
 from model.optimise import learning_rate, make_optimiser
-from model.tasks import loss_of, target_of, task
+from model.tasks import TARGETS, loss_of, target_of, task
 from schemas.errors import CheckpointInvalid, ModelError
 
-__all__ = ["finetune", "open_model", "start_model"]
+__all__ = ["Mode", "finetune", "open_model", "start_model"]
+
+Mode = Literal["probe", "lora", "full"]
 
 
-def start_model(run: RunConfig, task_name: str, pretrained: Path | None, *, is_frozen: bool = False) -> Downstream:
+def start_model(
+    run: RunConfig,
+    task_name: str,
+    pretrained: Path | None,
+    *,
+    mode: Mode = "full",
+    rank: int = 8,
+    columns: Sequence[str] = (),
+) -> Downstream:
     """Return a model to be fine-tuned: its network averaged over a pre-training run, or from scratch.
 
     Parameters
     ----------
     run : RunConfig
         Ignored but for its seed where a checkpoint is given: the network is the checkpoint's.
+    mode : {"probe", "lora", "full"}
+        What is trained beside fusion and head: nothing, adapters of a rank, the network.
+    columns : sequence of str
+        As `model.tasks.task`.
     """
     torch.manual_seed(run.seed)
+    own = task(task_name, columns)
     if pretrained is None:
-        return Downstream(run.model, task(task_name), is_frozen=is_frozen)
-    tensors, facts = checkpoint.load(pretrained)
-    config = RunConfig.from_json(facts["config"])
-    model = Downstream(config.model, task(task_name), is_frozen=is_frozen)
-    _load(model.network, tensors, "average/")
+        model = Downstream(run.model, own, is_frozen=mode == "probe")
+    else:
+        tensors, facts = checkpoint.load(pretrained)
+        model = Downstream(RunConfig.from_json(facts["config"]).model, own, is_frozen=mode == "probe")
+        _load(model.network, tensors, "average/")
+    if mode == "lora":
+        adapt(model.network, rank)
     return model
 
 
@@ -51,14 +69,14 @@ def finetune(
     device: str = "cpu",
     on_step: Callable[[int, float], None] | None = None,
 ) -> Path:
-    """Train on batches of nights and save the model.
+    """Train on batches of nights and save the model, adapters merged into their matrices.
 
     Parameters
     ----------
     batches : iterable of Batch
         As many as the optimiser's steps are taken, or all.
     facts : dict
-        What the checkpoint must say of its data and configuration; ``config`` and ``task`` are added.
+        What the checkpoint must say of its data and mode; ``config`` and ``task`` are added.
     modality_dropout : float
         Share of batches in which only a drawn subset of the modalities is seen.
 
@@ -89,8 +107,10 @@ def finetune(
             break
     if not step:
         raise ModelError("no night has labels for this task", saw=model.task.name, do="Look at the set's card.")
+    merge(model.network)
     config = RunConfig("downstream", seed, model.network.config, optim=optim).to_json()
-    own = {"config": config, "task": model.task.name, "is_frozen": model.is_frozen}
+    columns = model.task.classes if model.task.label == TARGETS else ()
+    own = {"config": config, "task": model.task.name, "columns": columns}
     return checkpoint.save(
         out, step, {f"model/{name}": value for name, value in model.state_dict().items()}, own | facts
     )
@@ -109,9 +129,7 @@ def open_model(path: Path) -> tuple[Downstream, dict[str, Any]]:
         raise CheckpointInvalid(
             "the checkpoint is of a pre-training run", where=path.name, do="Fine-tune it first: sleep2vec finetune."
         )
-    model = Downstream(
-        RunConfig.from_json(facts["config"]).model, task(facts["task"]), is_frozen=facts["is_frozen"]
-    )
+    model = Downstream(RunConfig.from_json(facts["config"]).model, task(facts["task"], facts.get("columns", ())))
     _load(model, tensors, "model/")
     return model.eval(), facts
 

@@ -6,11 +6,24 @@ Tested against scikit-learn; written here because a few lines of counting are al
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["accuracy", "bootstrap_interval", "calibration_error", "class_f1", "confusion", "kappa", "macro_f1"]
+__all__ = [
+    "accuracy",
+    "auprc",
+    "auroc",
+    "bootstrap_interval",
+    "c_index",
+    "calibration_error",
+    "class_f1",
+    "confusion",
+    "interval_over_rows",
+    "kappa",
+    "macro_f1",
+]
 
 Counts = NDArray[np.int64]
 
@@ -67,6 +80,52 @@ def calibration_error(probability: NDArray[np.floating], truth: NDArray[np.integ
     return float(np.abs(gap).sum() / known.sum()) if known.any() else float("nan")
 
 
+def auroc(score: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
+    """Return how often one who has it scores above one who has not, ties for half; NaN without both.
+
+    Parameters
+    ----------
+    score, truth : ndarray, shape (n,)
+        Truth is 1 or 0; below 0 and NaN do not count.
+    """
+    known = truth >= 0
+    values, place = np.unique(score[known], return_inverse=True)
+    yes = np.bincount(place, truth[known] == 1, minlength=len(values))
+    no = np.bincount(place, truth[known] == 0, minlength=len(values))
+    if not (yes.sum() and no.sum()):
+        return float("nan")
+    return float(yes @ (no.cumsum() - no / 2) / (yes.sum() * no.sum()))
+
+
+def auprc(score: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
+    """Return the average precision, arguments as those of `auroc`; NaN when nobody has it."""
+    known = truth >= 0
+    values, place = np.unique(-score[known], return_inverse=True)  # the highest score first
+    yes = np.bincount(place, truth[known] == 1, minlength=len(values))
+    if not yes.sum():
+        return float("nan")
+    precision = yes.cumsum() / np.bincount(place, minlength=len(values)).cumsum()
+    return float(yes @ precision / yes.sum())
+
+
+def c_index(risk: NDArray[np.floating], years: NDArray[np.floating], event: NDArray[np.floating]) -> float:
+    """Return Harrell's concordance: how often the one with the earlier event has the higher risk, ties for half.
+
+    Parameters
+    ----------
+    risk, years, event : ndarray, shape (n,)
+        ``event`` is 1 where it ended the years, else 0; who has a NaN does not count.
+    """
+    known = np.isfinite(years) & np.isfinite(event)
+    risk, years, event = risk[known], years[known], event[known]
+    is_later = (years[None, :] > years[:, None]) | ((years[None, :] == years[:, None]) & (event[None, :] == 0))
+    is_pair = is_later & (event[:, None] == 1)  # i's event came, j was there longer
+    if not is_pair.any():
+        return float("nan")
+    order = np.sign(risk[:, None] - risk[None, :])
+    return float((0.5 + 0.5 * order[is_pair]).mean())
+
+
 def bootstrap_interval(
     counts: NDArray[np.int64],
     subject: Sequence[str],
@@ -89,9 +148,37 @@ def bootstrap_interval(
     names, place = np.unique(np.asarray(subject), return_inverse=True)
     by_person = np.zeros((len(names), *counts.shape[1:]), np.int64)
     np.add.at(by_person, place, counts)
-    generator = np.random.default_rng(seed)
-    draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_draw)
-    values = [measure(np.tensordot(draw, by_person, axes=1)) for draw in draws]
+    draws = _draws(len(names), seed, n_draw)
+    return _interval([measure(np.tensordot(draw, by_person, axes=1)) for draw in draws], level)
+
+
+def interval_over_rows(
+    columns: Sequence[NDArray[Any]],
+    subject: Sequence[str],
+    measure: Callable[..., float],
+    *,
+    seed: int = 0,
+    n_draw: int = 1000,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return the interval of a measure of columns with one row a night; persons are drawn with all their rows.
+
+    Parameters
+    ----------
+    columns : sequence of ndarray, shape (n_recording, …)
+        Arguments of the measure.
+    """
+    names, place = np.unique(np.asarray(subject), return_inverse=True)
+    draws = (np.repeat(np.arange(len(place)), draw[place]) for draw in _draws(len(names), seed, n_draw))
+    return _interval([measure(*(column[rows] for column in columns)) for rows in draws], level)
+
+
+def _draws(n_person: int, seed: int, n_draw: int) -> NDArray[np.int64]:
+    """Return how often each person is drawn, (n_draw, n_person)."""
+    return np.random.default_rng(seed).multinomial(n_person, np.full(n_person, 1 / n_person), size=n_draw)
+
+
+def _interval(values: Sequence[float], level: float) -> tuple[float, float]:
     edge = (1 - level) / 2
     known = np.array(values)[np.isfinite(values)]
     if not known.size:

@@ -2,8 +2,8 @@
 
 One step: a batch of windows that own both modalities of one pair; both are masked, encoded and projected; DASH
 compares them; AdamW moves the weights and their average follows. A run that was stopped continues on the identical
-trajectory: weights, moments, average and the place in the data are in the checkpoint; what a step draws follows from
-seed and step alone.
+trajectory: weights, moments, average and the place in the data are in the checkpoint; what a step draws follows
+from seed and step alone.
 """
 
 from __future__ import annotations

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from model.batch import Batch, Metadata
+from model.config import PRESETS, RunConfig
 
 N_TOKEN = 6
+MODALITIES = ("ibi", "resp", "spo2")
+
+
+def tiny_run(n_step: int = 60) -> RunConfig:
+    """A network of sixteen numbers a token without dropout, that learns fast."""
+    tiny = PRESETS["tiny"]
+    model = replace(tiny.model, modalities=MODALITIES, width=16, token_width=16, ffn_width=32, dropout=0.0)
+    optim = replace(tiny.optim, n_step=n_step, checkpoint_every=1000, learning_rate=3e-3)
+    return replace(tiny, model=model, optim=optim)
 
 
 def batch_of(modalities: tuple[str, ...], n: int = 6, seed: int = 0) -> Batch:

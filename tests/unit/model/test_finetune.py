@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -11,24 +10,14 @@ import pytest
 import torch
 
 from model.batch import Batch
-from model.config import PRESETS, RunConfig
 from model.downstream import Downstream, Fusion
 from model.evaluate import answer, report
 from model.finetune import finetune, open_model, start_model
 from model.pretrain import pretrain
-from model.tasks import TASKS, Level, loss_of, target_of, task, years_of
+from model.tasks import TARGETS, TASKS, Answer, loss_of, target_of, task, years_of
 from schemas.errors import CheckpointInvalid, ModelError
 from schemas.event_terms import EVENT_TYPES
-from tests.model_batches import N_TOKEN, Endless, batch_of
-
-MODALITIES = ("ibi", "resp", "spo2")
-
-
-def _run(n_step: int = 60) -> RunConfig:
-    tiny = PRESETS["tiny"]
-    model = replace(tiny.model, modalities=MODALITIES, width=16, token_width=16, ffn_width=32, dropout=0.0)
-    optim = replace(tiny.optim, n_step=n_step, checkpoint_every=1000, learning_rate=3e-3)
-    return replace(tiny, model=model, optim=optim)
+from tests.model_batches import MODALITIES, N_TOKEN, Endless, batch_of, tiny_run
 
 
 def _two_stages(batch: Batch) -> Batch:
@@ -38,7 +27,7 @@ def _two_stages(batch: Batch) -> Batch:
 
 
 def _trained(tmp_path: Path, **more: float) -> Downstream:
-    run = _run()
+    run = tiny_run()
     model = start_model(run, "stage5", None)
     finetune(model, repeat(_two_stages(batch_of(MODALITIES))), tmp_path, run.optim, {"data": {}}, **more)
     return open_model(tmp_path)[0]
@@ -90,9 +79,9 @@ def test_fusion_is_a_softmax_over_what_is_valid() -> None:
 
 def test_a_probe_leaves_the_network_alone(tmp_path: Path) -> None:
     """Frozen weights stay those of the pre-trained average, to the bit."""
-    run = _run(5)
+    run = tiny_run(5)
     pretrain(run, Endless(MODALITIES), tmp_path / "run")
-    model = start_model(run, "stage3", tmp_path / "run", is_frozen=True)
+    model = start_model(run, "stage3", tmp_path / "run", mode="probe")
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
     finetune(model, repeat(_two_stages(batch_of(MODALITIES))), tmp_path / "probe", run.optim, {})
     after = open_model(tmp_path / "probe")[0].network.state_dict()
@@ -110,12 +99,15 @@ def test_every_task_has_a_loss_and_unknown_labels_have_none() -> None:
         raster[:, 0, :10] = codes["hypopnea"]
         for label in ("event_respiratory", "event_arousal"):
             batch.labels[label] = raster
-        model = Downstream(_run().model, one)
+        if one.label == TARGETS:
+            batch.labels[TARGETS] = torch.tensor([[float(k), 1.0] for k in range(6)])
+            one = task(name, ("first", "second"))
+        model = Downstream(tiny_run().model, one)
         target = target_of(batch, one)
         loss = loss_of(model(batch), target, one)
         loss.backward()
         assert loss.isfinite(), name
-        nothing = torch.full_like(target, float("nan") if one.level is Level.NIGHT and not one.codes else -1)
+        nothing = torch.full_like(target, -1 if one.answer is Answer.CLASS else float("nan"))
         assert float(loss_of(model(batch), nothing, one).detach()) == 0, name
 
 
@@ -146,7 +138,7 @@ def test_an_age_is_in_years() -> None:
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
     """An unknown task, a modality the model never saw, no nights, NaN: each says what to do."""
-    run = _run()
+    run = tiny_run()
     with pytest.raises(ModelError, match="stage9"):
         task("stage9")
     model = start_model(run, "stage5", None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,28 @@ from numpy.typing import NDArray
 from benchmarks.xml_bytes import document, night, scored
 from pipeline.api import open_recording
 from pipeline.batch.convert import convert_recording
+from pipeline.channels import resolve
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
 from pipeline.synth.edf_writer import EdfSignal, header_bytes
 from pipeline.verify import verify_store
+from schemas.recording import SignalInfo
 
-__all__ = ["CLOCK_S", "Sig", "Truth", "check", "convert", "held", "nsrr_xml", "wave", "write_edf", "write_table"]
+__all__ = [
+    "CLOCK_S",
+    "Night",
+    "Sig",
+    "Truth",
+    "channels",
+    "check",
+    "convert",
+    "held",
+    "nsrr_xml",
+    "wave",
+    "write_edf",
+    "write_nights",
+    "write_table",
+]
 
 CLOCK_S = 22 * 3600  # seconds of the day at which every night starts
 FAST_HZ, SLOW_HZ = 16.0, 0.25  # of the sines: inside the pass-band of every kind of wave; 15 breaths a minute
@@ -100,10 +117,10 @@ def nsrr_xml(
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]], *, delimiter: str = ",") -> Path:
-    """Write a table of subjects; the first row's columns are the header, a column that a row lacks is empty."""
+    """Write a table of subjects; a column that a row lacks is empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), restval="", delimiter=delimiter)
+        writer = csv.DictWriter(stream, list(dict.fromkeys(c for row in rows for c in row)), delimiter=delimiter)
         writer.writeheader()
         writer.writerows(rows)
     return path
@@ -141,6 +158,41 @@ class Truth:
     absent: Sequence[str] = ()
     subject: Mapping[str, object] = field(default_factory=dict)
     findings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Night:
+    """One recording of a cohort with NSRR annotations: where its files lie, what they hold, what it must become.
+
+    ``stages`` are a scorer's codes, one an epoch; with ``xml`` None there is no annotation file.
+    """
+
+    edf: str
+    xml: str | None
+    signals: Sequence[Sig]
+    stages: Sequence[int]
+    events: Sequence[tuple[str, float, float]]
+    truth: Truth
+    n_second: int = 150
+
+
+def write_nights(root: Path, nights: Iterable[Night]) -> Path:
+    """Write the files of several nights below ``root``."""
+    for one in nights:
+        write_edf(root / one.edf, one.signals, n_second=one.n_second)
+        if one.xml is not None:
+            nsrr_xml(root / one.xml, one.stages, one.events)
+    return root
+
+
+def channels(cohort: str, visit: str, signals: Sequence[Sig]) -> dict[str, str]:
+    """Return what the shipped manifest makes of a file's headers: each channel's label, or labels."""
+    infos = [
+        SignalInfo(i, s.label, s.unit, Fraction(s.rate_hz), *s.header.physical, usable=s.header.gain != 0)
+        for i, s in enumerate(signals)
+    ]
+    plans, _ = resolve(load_manifest(cohort), visit, infos)
+    return {plan.channel: plan.source_label for plan in plans}
 
 
 def convert(cohort: str, root: Path, out: Path) -> dict[str, xr.Dataset]:

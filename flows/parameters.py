@@ -10,7 +10,7 @@ import click
 from pipeline.places import place
 from schemas.errors import StorageError
 
-__all__ = ["ANY_PLACE", "PLACE", "PLACE_THAT_EXISTS"]
+__all__ = ["ANY_PLACE", "LOCAL_FILE", "LOCAL_FOLDER", "LOCAL_THAT_EXISTS", "PLACE", "PLACE_THAT_EXISTS"]
 
 
 class _Place(click.Path):
@@ -29,6 +29,18 @@ class _Place(click.Path):
             return self.fail(str(error), param, ctx)
 
 
+class _Local(click.Path):
+    """A path of this machine; a URL is refused, which would become a folder called ``s3:``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and "://" in value:
+            self.fail("a URL, where only a path of this machine will do: work on a copy here.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 ANY_PLACE = _Place(exists=True, file_okay=True)
+LOCAL_FILE = _Local(path_type=Path, dir_okay=False)
+LOCAL_FOLDER = _Local(path_type=Path, file_okay=False)
+LOCAL_THAT_EXISTS = _Local(path_type=Path, file_okay=False, exists=True)
 PLACE = _Place()
 PLACE_THAT_EXISTS = _Place(exists=True)

@@ -9,6 +9,7 @@ Design: docs/adr/0010-storage.md.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from schemas.errors import PsgError, StorageError
 
@@ -34,6 +35,7 @@ __all__ = [
     "is_remote",
     "local_copy",
     "matching_files",
+    "open_to_read",
     "place",
     "read_all",
     "remove_files",
@@ -45,8 +47,10 @@ __all__ = [
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{2,}(/.*)?")  # no user, no password, no port
+_CODE = re.compile(r"[A-Za-z0-9]{3,50}")  # of an error, as S3 has them; anything else could hold anything
 _MAGIC = re.compile(r"[*?\[]")  # what makes a name a pattern
 _CONNECT_S, _READ_S = 10, 30  # seconds; a large object comes in parts, each within the second
+_AHEAD_BYTE = 2**16  # read with what is asked for; the libraries' 50 MiB would fetch a night for its header
 _N_TRY = 3  # of a request that was cut off or not answered
 _FOREIGN = ("botocore", "aiobotocore", "aiohttp", "urllib3")  # errors of these are the network's or the store's
 _ON_A_DISK = "Make room or look at the disk, then run the same command again."
@@ -167,25 +171,36 @@ def storage_errors(what: str, *, where: str | None = None) -> Iterator[None]:
         saw, is_disk = _seen(error)
         refused = StorageError(what, saw=saw, where=where, do=_ON_A_DISK if is_disk else _IN_A_STORE)
         refused.errno = error.errno if isinstance(error, OSError) else None
+        if isinstance(error, PermissionError):  # those of object stores have no number
+            refused.errno = errno.EACCES
         raise refused from error
 
 
 def _seen(error: Exception) -> tuple[str, bool]:
     """Return what happened in words that hold no path and no key, and whether a disk said it."""
-    kind = type(error.__cause__ or error).__name__
+    kind = _kind(error.__cause__ or error)
     if isinstance(error, OSError) and error.errno is not None and not _is_translated(error):
         return os.strerror(error.errno), True
     if kind in ("NoSuchBucket", "NoCredentialsError", "PartialCredentialsError"):
         return {"NoSuchBucket": "no such bucket"}.get(kind, "no credentials in the environment"), False
     if isinstance(error, PermissionError):
-        return "permission denied by the object store", False
+        return f"permission denied by the object store ({kind})", False
     if isinstance(error, FileNotFoundError):
         return "no such object or bucket", False
     if "Timeout" in kind:
         return f"no answer in time ({kind})", False
     if "Connection" in kind:
         return f"no connection ({kind})", False
+    if "Checksum" in kind or "Digest" in kind:
+        return f"content that does not fit its checksum ({kind})", False
     return f"a failure of the object store ({kind})", False
+
+
+def _kind(error: BaseException) -> str:
+    """Return the code of an object store's answer, or the name of an exception."""
+    response = getattr(error, "response", None)
+    code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+    return code if _CODE.fullmatch(code) else type(error).__name__
 
 
 def _is_translated(error: OSError) -> bool:
@@ -267,6 +282,13 @@ def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
 
 
 # --- many files at once ------------------------------------------------------------------------------------
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open a file; of an object only what is read is fetched, and a little more."""
+    if is_remote(path):
+        return cast(BinaryIO, cast(Any, path).open("rb", block_size=_AHEAD_BYTE))
+    return path.open("rb")
 
 
 def read_all(paths: Sequence[Path]) -> list[bytes]:

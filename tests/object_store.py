@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 from moto.server import ThreadedMotoServer
 
-__all__ = ["BUCKET", "Proxy", "environment_of", "proxied", "served", "short_waits"]
+__all__ = ["BUCKET", "Proxy", "denied", "environment_of", "proxied", "served", "short_waits"]
 
 BUCKET = "nights"
 _BLOCK = 2**16
@@ -53,6 +53,22 @@ def served() -> Iterator[str]:
         server.stop()
 
 
+@contextmanager
+def denied(endpoint: str) -> Iterator[None]:
+    """Let the server know nobody for the duration of the block."""
+    _ask_who(endpoint, after="0")
+    try:
+        yield
+    finally:
+        _ask_who(endpoint, after="inf")
+
+
+def _ask_who(endpoint: str, *, after: str) -> None:
+    """Tell the server after how many requests to look at who sends them."""
+    plain = {"Content-Type": "text/plain"}
+    urlopen(Request(f"{endpoint}/moto-api/reset-auth", after.encode(), plain, method="POST")).close()
+
+
 @dataclass
 class Proxy:
     """What lies between the clients and the server, and how it behaves.
@@ -60,11 +76,13 @@ class Proxy:
     Parameters
     ----------
     mode : str
-        ``pass``, ``refuse`` (closes at once), ``reset`` (after some bytes of the answer) or ``hang``.
+        ``pass``, ``refuse`` (closes at once), ``reset`` (after some bytes of the answer), ``hang`` or ``spoil``
+        (changes the case of ``word`` on its way to the server, as a bad memory would change bits).
     """
 
     endpoint: str
     mode: str = "pass"
+    word: bytes = b"word"
     n_connection: int = 0
 
 
@@ -123,7 +141,8 @@ def _pump(
                 _reset(target)
                 _reset(source)
                 return
-            target.sendall(block)
+            spoils = proxy.mode == "spoil" and not answers
+            target.sendall(block.replace(proxy.word, proxy.word.swapcase()) if spoils else block)
         target.shutdown(socket.SHUT_WR)
 
 

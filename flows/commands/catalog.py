@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from flows.parameters import PLACE_THAT_EXISTS
+from flows.parameters import LOCAL_FILE, PLACE_THAT_EXISTS
 
 __all__ = ["command"]
 
@@ -25,7 +25,7 @@ def command() -> None:
 
 @command.command("build")
 @_OUT
-@click.option("--split-file", type=click.Path(path_type=Path, dir_okay=False), help="Fills the column split.")
+@click.option("--split-file", type=LOCAL_FILE, help="Fills the column split.")
 @_JSON
 def build(out: Path, split_file: Path | None, as_json: bool) -> int:
     """Write the catalog of all stores below OUT, and what describes it; only changed stores are read."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.parameters import PLACE, PLACE_THAT_EXISTS
+from flows.parameters import LOCAL_FILE, PLACE, PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
     from pipeline.batch.plan import Plan
@@ -67,9 +67,7 @@ _WORK_OPTIONS = (
     click.option("--memory", type=click.FloatRange(0.5), metavar="GB", help="Data that one recording may take."),
     click.option("--verbose", is_flag=True, help="A line a recording, with findings and seconds."),
     click.option("--quiet", is_flag=True, help="No progress."),
-    click.option(
-        "--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Add what happens, as lines of JSON."
-    ),
+    click.option("--log-file", type=LOCAL_FILE, help="Add what happens, as lines of JSON."),
 )
 
 

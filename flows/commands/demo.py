@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.commands.demo_truth import TrueNight, show_truth
+from flows.parameters import LOCAL_FOLDER
 
 if TYPE_CHECKING:
     from pipeline.synth import PlantedFault, SynthReport
@@ -29,9 +30,7 @@ print("EEG in N3:", round(deep.std().compute().item(), 1), ds.eeg_fpz_cz.units)
 
 
 @click.command("demo")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to fill; a new temporary one without."
-)
+@click.option("--out", type=LOCAL_FOLDER, help="Folder to fill; a new temporary one without.")
 @click.option("--nights", type=click.IntRange(1), default=2, show_default=True, help="Plain nights a cohort.")
 @click.option("--hours", type=click.FloatRange(0.2, 12), default=2.0, show_default=True, help="Length of a night.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")

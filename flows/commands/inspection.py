@@ -23,8 +23,10 @@ def command(path: Path, as_json: bool) -> None:
 
     Patient and recording fields of a header are never shown.
     """
-    is_file = isinstance(path, Path) and path.is_file()  # a URL is that of a store
-    facts = _header(path) if is_file else _store(path)
+    from pipeline.places import is_remote
+
+    is_store = path.name.endswith(".zarr") if is_remote(path) else path.is_dir()
+    facts = _store(path) if is_store else _header(path)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from flows.parameters import LOCAL_FILE, LOCAL_THAT_EXISTS, PLACE_THAT_EXISTS
+
 __all__ = ["command"]
 
 
@@ -47,9 +49,7 @@ def list_shipped(as_json: bool) -> None:
 
 @command.command()
 @click.argument("manifest")
-@click.option(
-    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A download to try it on."
-)
+@click.option("--root", type=PLACE_THAT_EXISTS, help="A download to try it on.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def check(ctx: click.Context, manifest: str, root: Path | None, as_json: bool) -> None:
@@ -89,12 +89,8 @@ def _remind(n_review: int, as_json: bool) -> None:
 
 @command.command()
 @click.argument("cohort")
-@click.option(
-    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A download to draft from."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; standard output without."
-)
+@click.option("--root", type=LOCAL_THAT_EXISTS, help="A download to draft from.")
+@click.option("--out", type=LOCAL_FILE, help="File to write; standard output without.")
 def new(cohort: str, root: Path | None, out: Path | None) -> None:
     """Draft a manifest for COHORT, with a proposal for every label found in the EDFs below --root.
 

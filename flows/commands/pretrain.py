@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.many_words import MODALITIES, ManyWords
+from flows.parameters import LOCAL_FOLDER, LOCAL_THAT_EXISTS
 from flows.training import configured, data_facts, set_option
 
 if TYPE_CHECKING:
@@ -19,10 +20,8 @@ __all__ = ["command"]
 
 @click.command("pretrain", cls=ManyWords)
 @click.option("--config", "name", default="base", show_default=True, help="tiny, base, large, or a JSON file.")
-@click.option(
-    "--shards", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True, help="The set."
-)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The run's folder.")
+@click.option("--shards", type=LOCAL_THAT_EXISTS, required=True, help="The set.")
+@click.option("--out", type=LOCAL_FOLDER, required=True, help="The run's folder.")
 @click.option("--modalities", multiple=True, type=click.Choice(MODALITIES), metavar="NAME ...", help="All without.")
 @click.option("--seed", type=int, help="Of weights, masks and order.")
 @click.option("--steps", type=click.IntRange(1), help="Steps in all.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.parameters import PLACE_THAT_EXISTS
+
 if TYPE_CHECKING:
     from pipeline.scan import Census
 
@@ -16,9 +18,7 @@ __all__ = ["command", "print_readiness"]
 
 @click.command("scan")
 @click.argument("manifest")
-@click.option(
-    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True, help="The download."
-)
+@click.option("--root", type=PLACE_THAT_EXISTS, required=True, help="The download.")
 @click.option("--show-text", is_flag=True, help="Also list unmapped event texts verbatim; they may be personal.")
 @click.option("--json", "as_json", is_flag=True, help="The whole census as JSON.")
 def command(manifest: str, root: Path, show_text: bool, as_json: bool) -> None:
@@ -27,8 +27,11 @@ def command(manifest: str, root: Path, show_text: bool, as_json: bool) -> None:
     Reads headers only, no signals.
     """
     from pipeline.manifests import load_manifest
+    from pipeline.places import is_remote
     from pipeline.scan import scan
 
+    if show_text and is_remote(root):
+        raise click.UsageError("--show-text reads whole files: give --root a copy on this machine.")
     census = scan(load_manifest(manifest), root, show_text=show_text)
     if as_json:
         click.echo(json.dumps(census.to_json(), indent=2))

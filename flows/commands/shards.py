@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.many_words import MODALITIES, ManyWords
+from flows.parameters import LOCAL_FOLDER, LOCAL_THAT_EXISTS, PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
     from schemas.vocabulary import Modality
@@ -26,8 +27,8 @@ def command() -> None:
 
 
 @command.command("build", cls=ManyWords)
-@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--out", "target", type=click.Path(path_type=Path, file_okay=False), required=True, help="The set.")
+@click.argument("out", type=PLACE_THAT_EXISTS)
+@click.option("--out", "target", type=LOCAL_FOLDER, required=True, help="The set.")
 @click.option(
     "--split-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="From splits make."
 )
@@ -78,7 +79,7 @@ def build(
 
 
 @command.command("verify")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=LOCAL_THAT_EXISTS)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def verify(folder: Path, as_json: bool) -> int:
     """Check every byte and every rule of the set in FOLDER.
@@ -101,7 +102,7 @@ def verify(folder: Path, as_json: bool) -> int:
 
 @command.command("pull", cls=ManyWords)
 @click.argument("url")
-@click.option("--out", "target", type=click.Path(path_type=Path, file_okay=False), required=True, help="The copy.")
+@click.option("--out", "target", type=LOCAL_FOLDER, required=True, help="The copy.")
 @click.option("--split", "splits", multiple=True, metavar="NAME ...", help="All without.")
 @click.option("--modalities", multiple=True, type=click.Choice(MODALITIES), metavar="NAME ...", help="All without.")
 @click.option("--subset", type=click.IntRange(1), metavar="N", help="The first N recordings of every split.")

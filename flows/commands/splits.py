@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from flows.parameters import PLACE_THAT_EXISTS
+from flows.parameters import LOCAL_FILE, PLACE_THAT_EXISTS
 
 __all__ = ["command"]
 
@@ -21,13 +21,13 @@ def command() -> None:
 @command.command("make")
 @click.argument("out", type=PLACE_THAT_EXISTS)
 @click.option("--seed", type=int, required=True, help="Same seed and persons, same splits, on any machine.")
-@click.option("--out", "file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Split file.")
+@click.option("--out", "file", type=LOCAL_FILE, required=True, help="Split file.")
 @click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of each cohort.")
 @click.option("--test", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of each cohort.")
 @click.option("--external", multiple=True, metavar="COHORT", help="Kept apart as a whole; may be given again.")
 @click.option(
     "--extend",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LOCAL_FILE,
     help="Split file in which nobody moves; who is new is added. May be the one of --out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")

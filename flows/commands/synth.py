@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from flows.parameters import LOCAL_FOLDER
+
 __all__ = ["command"]
 
 
 @click.command("synth")
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("out", type=LOCAL_FOLDER)
 @click.option("--cohort", "recipe", default="synthetic", show_default=True, help="Recipe; a wrong name lists them.")
 @click.option("--nights", type=click.IntRange(1), default=4, show_default=True, help="Subjects (times visits).")
 @click.option("--hours", type=click.FloatRange(0.05, 24), default=8.0, show_default=True, help="Length of a night.")

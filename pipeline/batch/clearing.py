@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.batch.plan import SOURCE_GONE
 from pipeline.write.ledger import LedgerWriter, Row, now, read_ledger, store_path
 from pipeline.write.lock import hold
-from pipeline.write.publish import n_unfinished, published, remove_leftovers, withdraw
+from pipeline.write.publish import n_unfinished, published, remove_unfinished, withdraw
 from schemas.vocabulary import Outcome
 
 __all__ = ["Rubbish", "clear", "find_rubbish"]
@@ -69,7 +69,7 @@ def clear(out: Path, *, cohort: str | None = None, present: Collection[str] = ()
                 ledger.append(*(_gone(of, key) for of, key in names))
         for of, key in names:
             withdraw(store_path(out, of, key))
-        remove_leftovers(out)
+        remove_unfinished(out)
     return rubbish
 
 

@@ -20,6 +20,7 @@ _NO_ROOM = {
     errno.EFBIG,
     errno.EROFS,
 }  # waiting does not help, nor does another recording
+_IN_VAIN = {errno.EACCES, errno.EPERM}  # waiting does not help; another recording may be allowed
 
 
 def patiently(do: Callable[[], T], *, before_retry: Callable[[], None] | None = None) -> T:
@@ -35,16 +36,16 @@ def patiently(do: Callable[[], T], *, before_retry: Callable[[], None] | None = 
     StorageFull
         At once, when there is no room left or nothing may be written at all.
     StorageError
-        When storage refused every time.
+        When storage refused every time, or said that this is not allowed.
     """
     waits_s = iter(_WAITS_S)
     while True:
         try:
             return do()
         except StorageError as error:
-            if _has_no_room(error):
+            if _says(error, _NO_ROOM):
                 raise _full(error) from error
-            wait_s = next(waits_s, None)
+            wait_s = None if _says(error, _IN_VAIN) else next(waits_s, None)
             if wait_s is None:
                 raise
         if before_retry is not None:
@@ -52,10 +53,10 @@ def patiently(do: Callable[[], T], *, before_retry: Callable[[], None] | None = 
         time.sleep(wait_s)
 
 
-def _has_no_room(error: StorageError) -> bool:
-    """Whether the operating system said so, in this error or in the one behind it."""
+def _says(error: StorageError, numbers: set[int]) -> bool:
+    """Whether the operating system or the object store said so, in this error or in the one behind it."""
     behind = (error, error.__cause__, error.__context__)
-    return any(isinstance(each, OSError) and each.errno in _NO_ROOM for each in behind)
+    return any(isinstance(each, OSError) and each.errno in numbers for each in behind)
 
 
 def _full(error: StorageError) -> StorageFull:
@@ -64,5 +65,5 @@ def _full(error: StorageError) -> StorageFull:
         saw=error.saw,
         where=error.where,
         why="Every further recording would fail in the same way; what is finished is safe.",
-        do="Make room where --out is, then run the same command again.",
+        do="Make room where --out is, or let it be written, then run the same command again.",
     )

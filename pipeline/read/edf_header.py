@@ -60,7 +60,8 @@ def read_header_from(file: BinaryIO, name: str) -> EdfHeader:
 def _parse(file: BinaryIO) -> EdfHeader:
     head = file.read(256)
     refuse_other_formats(head)
-    n_file = os.fstat(file.fileno()).st_size
+    n_file = file.seek(0, os.SEEK_END)
+    file.seek(256)
     notes = HeaderNotes()
     n_signal = _count_signals(head, n_file)
     record_duration_s = _record_duration(head[244:252], notes)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.places import storage_errors
+from pipeline.places import open_to_read, storage_errors
 from schemas.errors import PsgError, SourceMissing, StorageError
 
 __all__ = ["open_source"]
@@ -43,7 +43,7 @@ def open_source(path: Path) -> Iterator[BinaryIO]:
             raise SourceMissing(
                 "there is no file to read", saw="a folder or a device", expected="a file", where=path.name
             )
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             yield file
 
 

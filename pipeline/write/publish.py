@@ -25,6 +25,7 @@ from pipeline.places import (
     storage_errors,
 )
 from pipeline.write.digest import stat_digest, stat_digests
+from schemas.embedding import EMBEDDING
 from schemas.store import ARRAY_FILE, PART
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "publish",
     "published",
     "remove_leftovers",
+    "remove_unfinished",
     "source_folder",
     "temporary_name",
     "withdraw",
@@ -89,7 +91,7 @@ def _stores(out: Path) -> list[Path]:
             cohort / name
             for cohort in cohorts
             for name, is_folder in entries(cohort)
-            if is_folder and name.endswith(".zarr")
+            if is_folder and name.endswith(".zarr") and not name.endswith(EMBEDDING)
         ]
 
 
@@ -97,7 +99,13 @@ def n_unfinished(out: Path) -> int:
     """Return how many stores there are that a run has in hand, or had when it died; readers never see them."""
     if not is_remote(out):
         return len(list(out.glob(f"*/*{PART}*")))
-    return len(_stores(out)) - len(published(out))
+    return len(_unfinished(out))
+
+
+def _unfinished(out: Path) -> list[Path]:
+    """Return the stores of an object store that have no root document."""
+    whole = set(published(out))
+    return [store for store in _stores(out) if store not in whole]
 
 
 # --- publishing --------------------------------------------------------------------------------------------
@@ -172,7 +180,7 @@ def _upload(temporary: Path, final: Path) -> None:
 
 
 def withdraw(store: Path) -> None:
-    """Remove a published store, in one step for any reader; nothing happens where there is none.
+    """Remove a published store and its embedding, each in one step for any reader, where there is one.
 
     Raises
     ------
@@ -181,6 +189,7 @@ def withdraw(store: Path) -> None:
     """
     with storage_errors("the store cannot be removed"):
         _take_away(store)
+        _take_away(store.with_name(store.name.removesuffix(".zarr") + EMBEDDING))
 
 
 def _take_away(store: Path) -> None:
@@ -211,3 +220,20 @@ def remove_leftovers(out: Path) -> int:
     for path in (*found, scratch):
         shutil.rmtree(path, ignore_errors=True)
     return len(found)
+
+
+def remove_unfinished(out: Path) -> int:
+    """Remove what dead runs had in hand, in an object store also what they left there; return the number of stores.
+
+    A run needs `remove_leftovers` only: publishing takes away what lies under its store's name.
+
+    Raises
+    ------
+    StorageError
+        When the object store refuses.
+    """
+    n_local = remove_leftovers(out)
+    unfinished = _unfinished(out) if is_remote(out) else []
+    for store in unfinished:
+        withdraw(store)
+    return n_local + len(unfinished)

@@ -110,6 +110,18 @@ def test_a_full_file_system_ends_the_run(tiny_disk: Path, tmp_path: Path) -> Non
     assert [name for name in finished if done.count(name) > 1] == []
 
 
+@pytest.mark.system
+def test_a_read_only_file_system_is_told(tiny_disk: Path, root: Path, made: Path) -> None:
+    """Nothing begins; mounted as it should be, the rest follows. Needs the right to mount."""
+    out = Path(shutil.copytree(made / "out", tiny_disk / "out"))
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    code, said = stub_run(root, out)
+    assert (code, "the output folder cannot be used: saw Read-only file system" in said) == (1, True), said
+    assert _state(out) == ({"a"}, 0)
+    subprocess.run(["mount", "-o", "remount,rw", str(tiny_disk)], check=True)
+    _completes(root, out, made)
+
+
 def test_an_output_that_may_not_be_written_is_told(root: Path, out: Path, made: Path) -> None:
     """Read-only folders, and a file where a folder should be: nothing begins."""
     folders = [out, out / ".ledger", out / ".ledger" / "segments"]

@@ -13,6 +13,8 @@ import pytest
 from fsspec.config import conf
 
 from pipeline.api import open_recording
+from pipeline.batch.clearing import Rubbish, clear, find_rubbish
+from pipeline.batch.patience import patiently
 from pipeline.discover import discover
 from pipeline.places import (
     copy_in,
@@ -35,7 +37,7 @@ from pipeline.write.publish import publish, published, temporary_name, withdraw
 from schemas.errors import StorageError
 from schemas.subjects import SubjectRule
 from schemas.vocabulary import Outcome
-from tests.object_store import BUCKET, proxied, served
+from tests.object_store import BUCKET, denied, proxied, served
 from tests.storage_campaign import client_of
 from tests.stub_cohort import manifest
 
@@ -141,6 +143,64 @@ def test_a_store_without_root_document_is_none(folder: Path, tmp_path: Path) -> 
     assert (published(folder), len(files_below(final))) == ([], 1)
     withdraw(final)
     assert files_below(final) == {}
+
+
+def _store(tmp: Path) -> Path:
+    """Return a finished store of one array, not yet published."""
+    temporary = tmp / "n.zarr.part-1"
+    for name in ("zarr.json", "a/c/0"):
+        (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+        (temporary / name).write_text(f"{name} with a word")
+    return temporary
+
+
+@pytest.mark.parametrize(
+    ("checksums", "why"),
+    [("when_supported", "does not fit its checksum"), ("when_required", "arrived changed")],
+)
+def test_what_arrives_changed_is_not_published(
+    folder: Path, server: str, tmp_path: Path, checksums: str, why: str
+) -> None:
+    """By the library's checksum or by the tag that the server makes; another try heals it."""
+    temporary, name = _store(tmp_path), "stub/n.zarr"
+    settings = {"s3": {"config_kwargs": {"request_checksum_calculation": checksums}}}
+    with proxied(server) as proxy, client_of(proxy.endpoint), mock.patch.dict(conf, settings):
+        out = place(str(folder))
+        proxy.mode = "spoil"
+        with pytest.raises(StorageError, match=why):
+            publish(temporary, out / name)
+        assert (published(out), temporary.exists()) == ([], True)
+        proxy.mode = "pass"
+        publish(temporary, out / name)
+    assert published(folder) == [folder / name]
+    assert (folder / name / "a/c/0").read_bytes() == b"a/c/0 with a word"
+
+
+def test_what_a_dead_run_left_in_a_bucket_is_cleared(folder: Path, tmp_path: Path) -> None:
+    """A store without root document goes, whole ones stay."""
+    publish(_store(tmp_path), folder / "stub" / "n.zarr")
+    _write(folder / "stub", "half.zarr/a/c/0", "half.zarr/b/c/0")
+    assert find_rubbish(folder) == clear(folder) == Rubbish(1)
+    assert not find_rubbish(folder)
+    assert [name for name, _ in entries(folder / "stub")] == ["n.zarr"]
+
+
+def test_who_is_not_allowed_is_told_at_once(folder: Path, server: str) -> None:
+    """The store's own word is repeated, and nobody asks a second time."""
+    asked = []
+
+    def ask() -> object:
+        asked.append(1)
+        with storage_errors("it failed"):
+            return entries(folder)
+
+    with (
+        denied(server),
+        pytest.raises(StorageError, match=r"permission denied by the object store \(InvalidAccessKeyId\).*AWS_"),
+    ):
+        patiently(ask)
+    assert len(asked) == 1
+    assert ask() == []
 
 
 def test_a_ledger_of_objects_is_put_together_as_it_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

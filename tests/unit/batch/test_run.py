@@ -137,27 +137,31 @@ def test_only_leftovers_of_stores_are_removed(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "a")) == ["b.zarr", "film.part-1"]
 
 
-def test_a_disk_that_refuses_fails_the_recording_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An operating system's error is a storage error with its kind and without its text; it is asked four times."""
+@pytest.mark.parametrize(("number", "n_try"), [(errno.EIO, 4), (errno.EACCES, 1)])
+def test_a_disk_that_refuses_fails_the_recording_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, n_try: int
+) -> None:
+    """A system's error is a storage error with its kind and without its text; asked again only where that helps."""
     monkeypatch.setattr("pipeline.batch.patience._WAITS_S", (0.0, 0.0, 0.0))
-    root = write_nights(tmp_path / "in", {"a": f"count={tmp_path}/log oserror={errno.EIO}"})
+    root = write_nights(tmp_path / "in", {"a": f"count={tmp_path}/log oserror={number}"})
     answer = attempt(_jobs(make_plan(root, tmp_path / "out"))[0], convert, manifest())
     assert isinstance(answer, Failed)
     assert (answer.reason, answer.detail, answer.ends_run) == (
         "storage_error",
-        "stub/a: the disk refused: saw Input/output error.",
+        f"stub/a: the disk refused: saw {os.strerror(number)}.",
         False,
     )
-    assert len((tmp_path / "log").read_text().split()) == 4
+    assert len((tmp_path / "log").read_text().split()) == n_try
 
 
-def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    """No recording is blamed for a full disk: what is finished stays, and nothing else has an outcome."""
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_or_read_only_disk_ends_the_run_and_the_next_one_goes_on(tmp_path: Path, number: int) -> None:
+    """No recording is blamed for the disk: what is finished stays, and nothing else has an outcome."""
     room = tmp_path / "room"
-    full = f"unless={room} oserror={errno.ENOSPC}"
+    full = f"unless={room} oserror={number}"
     root = write_nights(tmp_path / "in", {"a": "", "b": full, "c": f"count={tmp_path}/log"})
     out = tmp_path / "out"
-    with pytest.raises(StorageFull, match=r"stub/b: the disk refused: saw No space left on device\. .*Make room"):
+    with pytest.raises(StorageFull, match=rf"stub/b: the disk refused: saw {os.strerror(number)}\. .*Make room"):
         run(make_plan(root, out), convert)
     assert [key for _, key in read_ledger(out).rows] == ["a"]
     assert os.listdir(out / "stub") == ["a.zarr"]

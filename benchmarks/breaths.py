@@ -104,10 +104,12 @@ def convert(root: Path, recipe: str, changes: Mapping[str, Change] | None = None
     for source in discover(manifest, root):
         with open_night(source.signals) as night:
             plans, _ = resolve(manifest, source.key.visit, night.infos)
-            annotations, _ = read_annotations(source.annotation, manifest.annotations)
+            annotations, _ = read_annotations(
+                source.annotations, manifest.annotations, clock_start_s=night.clock_start_s
+            )
             grid, _ = make_grid(
                 annotations,
-                manifest.annotations,
+                manifest.annotations[0],
                 signal_end_s=night.end_s,
                 clock_start_s=night.clock_start_s,
                 in_bed_clock_s=(None, None),

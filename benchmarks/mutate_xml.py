@@ -157,7 +157,7 @@ def trial(rng: random.Random, folder: Path) -> str:
     path = folder / "mutant-nsrr.xml"
     path.write_bytes(mutate(rng.choice(_SEEDS), rng))
     try:
-        annotations, found = read_annotations(path, RULE)
+        annotations, found = read_annotations({"annotations": path}, [RULE], clock_start_s=None)
         grid, more = make_grid(annotations, RULE, signal_end_s=NIGHT_S, clock_start_s=22 * 3600.0)
         events, rest = place_events(annotations.events, grid)
     except PsgError as error:

@@ -39,7 +39,7 @@ def _make_one(out: Path, cohort: str, hours: float, seed: int) -> Path:
         "manifest": cohort,
         "root": str(root),
         "edf": str(source.signals[0]),
-        "annotation": str(source.annotation),
+        "annotation": str(source.annotations["annotations"]),
         "targets": [asdict(_target(plan)) for plan in plans],
     }
     path = out / f"{cohort}.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,15 @@ from schemas.errors import HypnogramMismatch, RecordingTooShort
 from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.findings import Finding, finding
 from schemas.hypnogram import Annotations, EventTable, Hypnogram
-from schemas.manifest import AnnotationRule
-from schemas.vocabulary import EPOCH_S, UNSCORED, StageScheme
+from schemas.scoring_rules import AnnotationRule
+from schemas.vocabulary import EPOCH_S, UNSCORED, Stage, StageScheme
 
-__all__ = ["Grid", "make_grid", "place_events"]
+__all__ = ["Grid", "clock_shift", "make_grid", "place_events"]
 
 DAY_S = 86_400.0
 SLACK_S = 1e-6  # rounding of decimal times in binary
 CLOCK_RESOLUTION_S = 1.0  # clocks are written in whole seconds: smaller differences are rounding
+EPOCH_SLACK_S = 0.1  # two scorings of one night may differ so much in where an epoch begins
 MAX_EXCESS_EPOCHS = 20  # where no manifest says otherwise
 LIGHTS = frozenset(name for name, kind in EVENT_TYPES.items() if kind.event_class is EventClass.LIGHTS)
 
@@ -51,6 +52,10 @@ class Grid:
         Time of day at the origin, in seconds.
     in_bed : ndarray, shape (n_epoch,), int8
         1 from lights off to lights on, 0 outside, -1 unknown.
+    asleep : ndarray, shape (n_epoch,), int8
+        1 asleep, 0 awake, -1 where nobody scored; also where sleep has no stage.
+    other_scorers : mapping of int to ndarray, shape (n_epoch,), int8
+        Stages as further scorers judged them, by number from 2.
     """
 
     offset_s: float
@@ -62,6 +67,8 @@ class Grid:
     scheme: StageScheme
     clock_start_s: float | None
     in_bed: NDArray[np.int8]
+    asleep: NDArray[np.int8]
+    other_scorers: Mapping[int, NDArray[np.int8]] = field(default_factory=dict)
 
 
 def make_grid(
@@ -100,7 +107,7 @@ def make_grid(
     RecordingTooShort
         When less than one whole epoch remains.
     """
-    shift_s, found = _shift(annotations.clock_start_s, clock_start_s)
+    shift_s, found = clock_shift(annotations, clock_start_s)
     clock = clock_start_s if clock_start_s is not None else annotations.clock_start_s
     hypnogram = annotations.hypnogram
     origin_s, n_lead = _origin(hypnogram, shift_s, signal_start_s)
@@ -109,6 +116,8 @@ def make_grid(
     if hypnogram is not None:
         found += _judge(hypnogram, n_lead, length, rule.max_excess_epochs if rule else MAX_EXCESS_EPOCHS)
     found += _judge_ends(signal_start_s, origin_s, signal_end_s, n_epoch)
+    others, of_others = _other_scorers(annotations, shift_s - origin_s, n_epoch)
+    found += of_others
     lights = _lights(annotations.events, shift_s) or _clock_lights(in_bed_clock_s, clock)
     grid = Grid(
         offset_s=origin_s,
@@ -120,6 +129,8 @@ def make_grid(
         scheme=hypnogram.scheme if hypnogram else StageScheme.NONE,
         clock_start_s=None if clock is None else (clock + origin_s) % DAY_S,
         in_bed=_in_bed(lights, origin_s, n_epoch),
+        asleep=_fit(_asleep(hypnogram) if hypnogram else None, n_lead, n_epoch),
+        other_scorers=others,
     )
     return grid, tuple(found)
 
@@ -149,11 +160,28 @@ def _judge_ends(signal_start_s: float, origin_s: float, signal_end_s: float, n_e
     return found
 
 
-def _shift(annotation_clock_s: float | None, signal_clock_s: float | None) -> tuple[float, list[Finding]]:
-    """Return how much later the annotations' recording starts than the signals', at most half a day either way."""
+def clock_shift(annotations: Annotations, signal_clock_s: float | None) -> tuple[float, list[Finding]]:
+    """Return how much later the annotations' times count from than the signals', at most half a day either way.
+
+    A difference is a remark, except where the source writes times of day and nothing else places it.
+
+    Raises
+    ------
+    HypnogramMismatch
+        When the source writes times of day, and the signals' is unknown.
+    """
+    annotation_clock_s = annotations.clock_start_s
+    if annotations.is_clocked and signal_clock_s is None:
+        raise HypnogramMismatch(
+            "the scoring has times of day and the signals have none",
+            why="Nothing says where in the recording a stage lies.",
+            do="Exclude the recording.",
+        )
     if annotation_clock_s is None or signal_clock_s is None:
         return 0.0, []
     shift_s = (annotation_clock_s - signal_clock_s + DAY_S / 2) % DAY_S - DAY_S / 2
+    if annotations.is_clocked:
+        return shift_s, []
     if abs(shift_s) < CLOCK_RESOLUTION_S:
         return 0.0, []
     if 0.0 in (annotation_clock_s, signal_clock_s):
@@ -194,6 +222,27 @@ def _fit(codes: NDArray[np.int8] | None, n_lead: int, n_epoch: int) -> NDArray[n
         part = codes[n_lead : n_lead + n_epoch]
         fitted[: part.size] = part
     return fitted
+
+
+def _asleep(hypnogram: Hypnogram) -> NDArray[np.int8]:
+    """Return 1 for sleep and 0 for wake; sleep that ``sleep_wake`` scoring leaves without a stage is sleep."""
+    return np.where(hypnogram.staged, hypnogram.stage != Stage.W, UNSCORED).astype(np.int8)
+
+
+def _other_scorers(
+    annotations: Annotations, later_s: float, n_epoch: int
+) -> tuple[dict[int, NDArray[np.int8]], list[Finding]]:
+    """Lay further scorers' stages on the grid; who cut the night into other epochs cannot be compared with it."""
+    fitted, found = dict[int, NDArray[np.int8]](), list[Finding]()
+    for number, hypnogram in annotations.other_scorers.items():
+        first = (hypnogram.start_s + later_s) / EPOCH_S
+        if abs(first - round(first)) * EPOCH_S > EPOCH_SLACK_S:
+            found.append(finding("PSG-A016", f"scorer {number}'s epochs begin between those of the grid"))
+            continue
+        before = max(-round(first), 0)
+        stage = np.concatenate([np.full(max(round(first), 0), UNSCORED, np.int8), hypnogram.stage])
+        fitted[number] = _fit(stage, before, n_epoch)
+    return fitted, found
 
 
 def _lights(events: EventTable, shift_s: float) -> list[tuple[float, bool]]:

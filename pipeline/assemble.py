@@ -137,6 +137,7 @@ def _stages(grid: Grid) -> dict[str, Any]:
         "stage": ("epoch", grid.stage),
         "stage_source": ("epoch", grid.stage_source, _flags(grid.source_codes)),
         "in_bed": ("epoch", grid.in_bed),
+        **{f"stage_scorer{number}": ("epoch", stage) for number, stage in grid.other_scorers.items()},
     }
 
 

@@ -38,8 +38,10 @@ class Source:
         Its identity in every output.
     signals : tuple of Path
         Absolute; several where a night has several parts, sorted by name. Never part of an output.
-    annotation : Path or None
-        Absolute.
+    annotations : mapping of str to Path
+        Absolute, by the layout's names of them; only those that are there.
+    companions : tuple of Path
+        Absolute; files that the signals' files need beside them.
     stats : tuple of FileStat
         Sizes and times as listed, in the order of `paths`; empty on a disk, where asking costs nothing.
     beats : Path or None
@@ -58,7 +60,7 @@ class Source:
 
     key: RecordingKey
     signals: tuple[Path, ...]
-    annotation: Path | None
+    annotations: Mapping[str, Path]
     names: tuple[str, ...]
     fields: Mapping[str, str]
     published: str
@@ -67,12 +69,13 @@ class Source:
     subject: SubjectFields = field(default_factory=SubjectFields)
     findings: tuple[Finding, ...] = ()
     beats: Path | None = None
+    companions: tuple[Path, ...] = ()
     stats: tuple[FileStat, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All files: signals, then the annotation where there is one."""
-        return self.signals if self.annotation is None else (*self.signals, self.annotation)
+        """All files: signals, what they need beside them, then the annotations that are there."""
+        return (*self.signals, *self.companions, *self.annotations.values())
 
     @property
     def is_pseudonymous(self) -> bool:
@@ -216,20 +219,22 @@ def _source(
 ) -> Source:
     layout = night.layout
     key = RecordingKey(cohort, name, fill(layout.subject, night.fields), fill(layout.visit, night.fields))
-    found, beats = (_matching(folders, pattern, night) for pattern in (layout.annotations, layout.beats))
-    names = (*night.files, *found[:1])
-    paths = [root / name for name in names]
-    n_signals = len(night.files)
+    beats = _matching(folders, layout.beats, night)
+    companions = [path for pattern in layout.companions for path in _matching(folders, pattern, night)]
+    found = {name: _matching(folders, pattern, night) for name, pattern in layout.annotations.items()}
+    annotations = {name: paths[0] for name, paths in found.items() if paths}
+    names = (*night.files, *companions, *annotations.values())
     return Source(
         key=key,
-        signals=tuple(paths[:n_signals]),
-        annotation=paths[n_signals] if found else None,
+        signals=tuple(root / name for name in night.files),
+        companions=tuple(root / name for name in companions),
+        annotations={name: root / path for name, path in annotations.items()},
         names=names,
         fields=dict(night.fields),
         published=name,
         published_subject=key.subject,
         study_type=layout.study_type,
-        findings=_several(len(found)),
+        findings=tuple(f for paths in found.values() for f in _several(len(paths))),
         beats=root / beats[0] if beats else None,
         stats=tuple(stats[name] for name in names) if stats else (),
     )
@@ -290,7 +295,8 @@ def _pseudonymous(source: Source, salt: bytes) -> Source:
         subject=_pseudonym(salt, cohort, "subject", source.key.subject),
     )
     names = [f"signals-{i + 1}" for i in range(len(source.signals))]
-    names += ["annotation"] if source.annotation else []
+    names += [f"companion-{i + 1}" for i in range(len(source.companions))]
+    names += ["annotation" if len(source.annotations) == 1 else f"annotation-{name}" for name in source.annotations]
     return replace(source, key=key, names=tuple(names))
 
 

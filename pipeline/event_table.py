@@ -23,10 +23,10 @@ from schemas.event_terms import (
 )
 from schemas.findings import Finding, finding
 from schemas.hypnogram import EventTable
-from schemas.manifest import AnnotationRule
+from schemas.scoring_rules import AnnotationRule
 from schemas.vocabulary import Scored
 
-__all__ = ["RawEvent", "tabulate_events"]
+__all__ = ["RawEvent", "merge_events", "tabulate_events"]
 
 MAX_CHANNEL = 16  # characters of an EDF label
 
@@ -78,6 +78,23 @@ def tabulate_events(
     onset, duration, kinds, channels, terms = zip(*kept, strict=True) if kept else ((), (), (), (), ())
     result = EventTable(np.array(onset, float), np.array(duration, float), kinds, channels, terms, dict(unmapped))
     return result, _scored(kinds, rule), _event_findings(unmapped, n_untimed)
+
+
+def merge_events(tables: Sequence[EventTable]) -> EventTable:
+    """Return the events of several files in order of onset; on one clock already."""
+    if len(tables) == 1:
+        return tables[0]
+    onset_s = np.concatenate([np.empty(0), *(t.onset_s for t in tables)])
+    duration_s = np.concatenate([np.empty(0), *(t.duration_s for t in tables)])
+    order = np.argsort(onset_s, kind="stable")
+
+    def joined(name: str) -> tuple[str, ...]:
+        words = [word for table in tables for word in getattr(table, name)]
+        return tuple(words[i] for i in order)
+
+    unmapped = sum((Counter(t.unmapped) for t in tables), Counter[str]())
+    words = joined("type"), joined("channel"), joined("term")
+    return EventTable(onset_s[order], duration_s[order], *words, dict(unmapped))
 
 
 def _label(text: str) -> str:

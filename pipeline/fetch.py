@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,14 +39,24 @@ def fetched(source: Source, folder: Path) -> Iterator[Source]:
         return
     try:
         stats = [file_stat(path, name) for path, name in zip(source.paths, source.names, strict=True)]
-        copies = tuple(folder / str(number) / path.name for number, path in enumerate(source.paths))
+        copies = _copies(source.paths, folder)
         with storage_errors("the source files cannot be fetched"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            copy_in(source.paths, copies)
+            copied = dict(zip(source.paths, copies, strict=True))
+            copy_in(list(copied), list(copied.values()))
             for copy, (_, mtime_ns) in zip(copies, stats, strict=True):
                 os.utime(copy, ns=(mtime_ns, mtime_ns))
-        n_signals = len(source.signals)
-        annotation = copies[n_signals] if source.annotation is not None else None
-        yield replace(source, signals=copies[:n_signals], annotation=annotation)
+        yield replace(
+            source,
+            signals=tuple(copied[path] for path in source.signals),
+            companions=tuple(copied[path] for path in source.companions),
+            annotations={name: copied[path] for name, path in source.annotations.items()},
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copies(paths: Sequence[Path], folder: Path) -> tuple[Path, ...]:
+    """Return where each file goes: files of one folder stay together, because some name each other."""
+    parents = list(dict.fromkeys(path.parent for path in paths))
+    return tuple(folder / str(parents.index(path.parent)) / path.name for path in paths)

@@ -42,10 +42,12 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
     """
     with open_night(source.signals) as night:
         plans, channel_findings = resolve(manifest, source.key.visit, night.infos)
-        annotations, annotation_findings = read_annotations(source.annotation, manifest.annotations)
+        annotations, annotation_findings = read_annotations(
+            source.annotations, manifest.annotations, clock_start_s=night.clock_start_s
+        )
         grid, grid_findings = make_grid(
             annotations,
-            manifest.annotations,
+            manifest.annotations[0] if manifest.annotations else None,
             signal_end_s=night.end_s,
             clock_start_s=night.clock_start_s,
             in_bed_clock_s=(source.subject.in_bed_start_s, source.subject.in_bed_end_s),

@@ -17,6 +17,7 @@ from pipeline.cohort import find_recordings
 from pipeline.discover import Source
 from pipeline.read.annotations import read_annotations
 from pipeline.read.edf_header import read_header
+from pipeline.read.night import open_night
 from schemas.errors import PsgError
 from schemas.findings import Finding
 from schemas.manifest import CohortManifest
@@ -150,7 +151,7 @@ def _scan_one(
     row = RecordingScan(
         key=str(source.key),
         channels=(),
-        has_annotation=source.annotation is not None,
+        has_annotation=bool(source.annotations),
         has_subject=source.subject.age_years is not None or source.subject.sex != "unknown",
     )
     infos: list[SignalInfo] = []
@@ -167,7 +168,9 @@ def _scan_one(
 
 def _unmapped(source: Source, manifest: CohortManifest) -> dict[str, int]:
     try:
-        annotations, _ = read_annotations(source.annotation, manifest.annotations)
+        with open_night(source.signals) as night:
+            clock_start_s = night.clock_start_s
+        annotations, _ = read_annotations(source.annotations, manifest.annotations, clock_start_s=clock_start_s)
     except PsgError:
         return {}
     return dict(annotations.events.unmapped)

@@ -18,7 +18,7 @@ from schemas.errors import AnnotationCorrupt, EpochLengthUnexpected
 from schemas.event_terms import fold_term, term_forms
 from schemas.findings import Finding, finding
 from schemas.hypnogram import Hypnogram
-from schemas.manifest import AnnotationRule
+from schemas.scoring_rules import AnnotationRule
 from schemas.vocabulary import EPOCH_S, UNSCORED, Stage, StageScheme
 
 __all__ = ["MAX_NIGHT_S", "StageRun", "StageTable", "StageTerm", "score_stages", "stage_table"]

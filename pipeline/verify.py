@@ -24,7 +24,7 @@ from pipeline.write.value_rules import value_rules
 from schemas.errors import PsgError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.findings import Severity
 from schemas.quality import QualityFlag
-from schemas.store import ARRAY_FILE, ARRAYS, ROOT_ATTRIBUTES, SPEC, SPEC_VERSION
+from schemas.store import ARRAY_FILE, ARRAYS, OPTIONAL_ARRAYS, ROOT_ATTRIBUTES, SPEC, SPEC_VERSION
 from schemas.vocabulary import Scored, Sex, StageScheme, StudyType
 
 __all__ = ["Problem", "VerifyReport", "verify_store"]
@@ -132,7 +132,8 @@ def _verify(path: Path, root: dict[str, Any], contents: dict[str, Path]) -> list
     for name, document in documents.items():
         if name not in bad:
             problems += _check_chunks(path, name, document, values)
-    problems += _check_values(documents, values, set(root["consolidated_metadata"]["metadata"]) - set(ARRAYS))
+    channels = set(root["consolidated_metadata"]["metadata"]) - set(ARRAYS) - set(OPTIONAL_ARRAYS)
+    problems += _check_values(documents, values, channels)
     problems += (_problem(wrong, "", ARRAY_FILE) for wrong in _root_rules(root["attributes"]))
     return problems
 

@@ -82,10 +82,19 @@ class EventTable:
 class Annotations:
     """What one annotation source says about a night.
 
-    ``clock_start_s`` is the time of day of recording start in seconds, or None; dates are never kept.
+    Parameters
+    ----------
+    clock_start_s : float or None
+        Time of day that the times count from, in seconds; dates are never kept.
+    is_clocked : bool
+        The source writes times of day: only the signals' clock says where in the recording they lie.
+    other_scorers : mapping of int to Hypnogram
+        Stages of further scorers of the same night, by number from 2, in the same time.
     """
 
     hypnogram: Hypnogram | None
     events: EventTable
     scored: Mapping[str, Scored] = field(default_factory=dict)
     clock_start_s: float | None = None
+    is_clocked: bool = False
+    other_scorers: Mapping[int, Hypnogram] = field(default_factory=dict)

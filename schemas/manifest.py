@@ -11,16 +11,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.event_terms import EVENT_TYPES, IGNORE, EventClass
 from schemas.montage import ChannelRule, Strict, fold_label
+from schemas.scoring_rules import ANNOTATION_FILE, AnnotationRule
 from schemas.subjects import SubjectRule
-from schemas.vocabulary import EPOCH_S, Modality, Scored, Stage, StageScheme, StudyType
+from schemas.vocabulary import Modality, StudyType
 
 __all__ = [
     "COHORT_NAME",
     "AnnotationRule",
     "CohortManifest",
     "Exclusion",
+    "Hdf5Rule",
     "Layout",
     "Overlap",
     "Privacy",
@@ -30,7 +31,6 @@ __all__ = [
 
 MANIFEST_VERSION = 1
 COHORT_NAME = r"^[a-z][a-z0-9_]*$"
-_STAGE_NAMES = tuple(s.name for s in Stage)
 
 
 class Terms(Strict):
@@ -51,11 +51,13 @@ class Layout(Strict):
     slash, ``{night:1}`` exactly one character, ``*`` anything unnamed. Fields found in ``signals`` fill the others,
     ``key`` and the subjects' table. A field ``{part}`` makes several files one recording, in the order of their
     clocks. ``beats`` are R-points that the cohort publishes: stored beats are scored against them, nothing is
-    converted from them.
+    converted from them. ``companions`` are files that the signals' file needs beside it, such as the data of a WFDB
+    header. Several annotation files have names, by which the rules of ``annotations`` call them.
     """
 
     signals: str = Field(min_length=1)
-    annotations: str | None = None
+    companions: tuple[str, ...] = ()
+    annotations: dict[str, str] = {}
     beats: str | None = None
     key: str | None = None
     subject: str = "{subject}"
@@ -63,13 +65,24 @@ class Layout(Strict):
     study_type: StudyType = StudyType.UNKNOWN
     defaults: dict[str, str] = {}
 
+    @field_validator("annotations", mode="before", json_schema_input_type=str | dict[str, str] | None)
+    @classmethod
+    def _one_file(cls, value: object) -> object:
+        return {ANNOTATION_FILE: value} if isinstance(value, str) else {} if value is None else value
+
+    @field_validator("companions", mode="before", json_schema_input_type=str | tuple[str, ...])
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _fields(self) -> Layout:
         have = _path_fields(self)
-        for name in ("annotations", "beats", "key", "subject", "visit"):
-            text = getattr(self, name) or ""
-            if missing := set(re.findall(r"{(\w+)", text)) - have:
-                raise ValueError(f"{name} uses {sorted(missing)}, which signals does not define")
+        for name in ("annotations", "beats", "companions", "key", "subject", "visit"):
+            said = getattr(self, name) or ""
+            for text in [said] if isinstance(said, str) else said.values() if isinstance(said, dict) else said:
+                if missing := set(re.findall(r"{(\w+)", text)) - have:
+                    raise ValueError(f"{name} uses {sorted(missing)}, which signals does not define")
         return self
 
 
@@ -78,63 +91,26 @@ def _path_fields(layout: Layout) -> set[str]:
     return set(re.findall(r"{(\w+)", layout.signals)) | set(layout.defaults)
 
 
-class AnnotationRule(Strict):
-    """How stages and events are read.
+class Hdf5Rule(Strict):
+    """Where an HDF5 file keeps its signals, and what they say of themselves.
 
     Parameters
     ----------
-    format : str
-        A reader of `pipeline.read`.
-    stages : mapping of source term to stage name
-        Added to the format's own table, or overriding it.
-    events : mapping of source term to canonical event type
-        Added to the NSRR table, or overriding it; ``ignore`` drops a term knowingly.
-    scored : mapping of event class to Scored
-        Which classes this cohort looked for. A class that is not listed is ``partly`` where a night has such
-        events, else ``no``.
-    epoch_s : int
-        Length of the scorer's epochs; anything but 30 must be listed here to be accepted. A 30-s epoch then has a
-        stage only where all of it was scored the same.
-    max_excess_epochs : int
-        How many staged epochs may lie where there are no signals.
+    signals : str
+        Paths of the datasets, ``*`` standing for any name; a signal's label is the last part of its path.
+    rate, unit : str
+        Attribute with the sampling rate in Hz, and with the unit; of the dataset, else of the group it lies in.
+        Without ``unit`` all units are blank.
     """
 
-    format: Literal["nsrr_xml", "edf_plus"]
-    scheme: StageScheme
-    stages: dict[str, str] = {}
-    events: dict[str, str] = {}
-    scored: dict[str, Scored] = {}
-    epoch_s: Annotated[int, Field(gt=0)] = EPOCH_S
-    max_excess_epochs: Annotated[int, Field(ge=0)] = 20
+    signals: tuple[str, ...] = Field(min_length=1)
+    rate: str
+    unit: str | None = None
 
-    @field_validator("scored", mode="before", json_schema_input_type=dict[str, Scored | bool])
+    @field_validator("signals", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
-    def _yaml_booleans(cls, value: object) -> object:
-        """YAML reads a bare yes and no as booleans."""
-        if not isinstance(value, dict):
-            return value
-        return {k: {True: "yes", False: "no"}.get(v, v) if isinstance(v, bool) else v for k, v in value.items()}
-
-    @field_validator("stages")
-    @classmethod
-    def _known_stages(cls, value: dict[str, str]) -> dict[str, str]:
-        if unknown := set(value.values()) - set(_STAGE_NAMES):
-            raise ValueError(f"unknown stages {sorted(unknown)}; expected {', '.join(_STAGE_NAMES)}")
-        return value
-
-    @field_validator("events")
-    @classmethod
-    def _known_events(cls, value: dict[str, str]) -> dict[str, str]:
-        if unknown := set(value.values()) - {*EVENT_TYPES, IGNORE}:
-            raise ValueError(f"unknown event types {sorted(unknown)}; see schemas.event_terms")
-        return value
-
-    @field_validator("scored")
-    @classmethod
-    def _known_classes(cls, value: dict[str, Scored]) -> dict[str, Scored]:
-        if unknown := set(value) - set(EventClass):
-            raise ValueError(f"unknown event classes {sorted(unknown)}; expected {', '.join(EventClass)}")
-        return value
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
 
 
 class Exclusion(Strict):
@@ -175,7 +151,8 @@ class CohortManifest(Strict):
     title: str
     terms: Terms
     layout: tuple[Layout, ...] = Field(min_length=1)
-    annotations: AnnotationRule | None = None
+    annotations: tuple[AnnotationRule, ...] = ()
+    hdf5: Hdf5Rule | None = None
     subjects: SubjectRule | None = None
     site: str | None = None
     match_case: bool = True
@@ -185,6 +162,13 @@ class CohortManifest(Strict):
     exclude: tuple[Exclusion, ...] = ()
     overlaps_with: tuple[Overlap, ...] = ()
     privacy: Privacy = Privacy()
+
+    @field_validator(
+        "annotations", mode="before", json_schema_input_type=AnnotationRule | tuple[AnnotationRule, ...] | None
+    )
+    @classmethod
+    def _one_rule(cls, value: object) -> object:
+        return [value] if isinstance(value, dict) else () if value is None else value
 
     @field_validator("layout", mode="before", json_schema_input_type=Layout | tuple[Layout, ...])
     @classmethod
@@ -198,8 +182,13 @@ class CohortManifest(Strict):
             if one.channel == other.channel and (both or not (one.visits or other.visits)):
                 visit = min(both, default="any")
                 raise ValueError(f"montage names channel {one.channel} twice for visit {visit!r}")
-        if self.annotations is None and any(layout.annotations for layout in self.layout):
+        files, read = {n for layout in self.layout for n in layout.annotations}, {r.file for r in self.annotations}
+        if files and not read:
             raise ValueError("layout names annotations but there is no annotations section")
+        if unread := files - read:
+            raise ValueError(f"layout names annotations {sorted(unread)} that no annotations section reads")
+        if files and (unknown := read - files):
+            raise ValueError(f"annotations read {sorted(unknown)}, which no layout names")
         known = {"subject", "visit"}.union(*map(_path_fields, self.layout))
         for table in self.subjects.tables if self.subjects else ():
             if unknown := (table.match_fields | set(table.when)) - known:

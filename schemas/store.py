@@ -13,7 +13,7 @@ from typing import Literal
 
 from schemas.kinds import KINDS, KindSpec, Shape, kind_of_channel
 from schemas.quality import QualityFlag
-from schemas.vocabulary import BeatType
+from schemas.vocabulary import MAX_SCORERS, BeatType
 
 __all__ = [
     "ARRAYS",
@@ -25,6 +25,7 @@ __all__ = [
     "DERIVED_ATTRIBUTES",
     "LIMIT",
     "MISSING",
+    "OPTIONAL_ARRAYS",
     "PART",
     "POLARITY_EVIDENCE",
     "ROOT_ATTRIBUTES",
@@ -143,6 +144,14 @@ ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
             ("desaturation",), "float32", _NAN, "%", "saturation before the desaturation"
         ),
         "desaturation_nadir_percent": ArraySpec(("desaturation",), "float32", _NAN, "%", "lowest saturation"),
+    }
+)
+
+# What a night has where it was scored more than once; the first scorer's stages are ``stage``.
+OPTIONAL_ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
+    {
+        f"stage_scorer{n}": ArraySpec(("epoch",), "int8", -1, "1", f"sleep stage, scorer {n}", "required", _STAGES)
+        for n in range(2, MAX_SCORERS + 1)
     }
 )
 

@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 
 __all__ = [
     "EPOCH_S",
+    "MAX_SCORERS",
     "UNSCORED",
     "BeatType",
     "Modality",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 EPOCH_S = 30  # seconds; the AASM scoring window, and the model's token
+MAX_SCORERS = 9  # of one night, the first included
 UNSCORED = -1  # stage code of an epoch nobody scored
 
 

@@ -16,19 +16,18 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from pipeline.event_table import RawEvent, tabulate_events
-from pipeline.read.source_file import open_source
-from pipeline.scoring import StageRun, StageTable, StageTerm, score_stages, stage_table
+from pipeline.read.text_file import read_bytes
+from pipeline.read.timed_text import TimedText, annotate
+from pipeline.scoring import StageTable, StageTerm, stage_table
 from schemas.errors import AnnotationCorrupt, EpochLengthUnexpected
 from schemas.event_terms import IGNORED_TERMS, fold_term, term_forms
 from schemas.findings import Finding, finding
 from schemas.hypnogram import Annotations
-from schemas.manifest import AnnotationRule
+from schemas.scoring_rules import AnnotationRule
 from schemas.vocabulary import Stage
 
 __all__ = ["read_nsrr_xml"]
 
-MAX_BYTES = 32 * 2**20  # a busy night has about 1 MB
 MAX_DEPTH = 16  # the format has four levels
 MAX_TEXT = 256  # characters of a field that is read; longer ones are notes
 
@@ -83,25 +82,15 @@ def read_nsrr_xml(path: Path, rule: AnnotationRule) -> tuple[Annotations, tuple[
     EpochLengthUnexpected
         When it declares epochs of another length than the manifest.
     """
-    text, latin = _decode(_read_bytes(path))
+    text, latin = _decode(read_bytes(path))
     document = _parse(text)
     _check_epoch_length(document.epoch_length, rule.epoch_s)
     table = _table(rule)
-    runs = [_run(event) for event in document.events if _is_stage(event, table)]
+    stages = [_stage(event) for event in document.events if _is_stage(event, table)]
     events = [_event(event) for event in document.events if not _is_stage(event, table)]
-    hypnogram, of_stages = score_stages(runs, table, rule)
-    event_table, scored, of_events = tabulate_events(events, rule)
     clock_start_s, of_clock = _clock(document.clock)
-    found = (*latin, *of_stages, *of_events, *of_clock)
-    return Annotations(hypnogram, event_table, scored, clock_start_s), found
-
-
-def _read_bytes(path: Path) -> bytes:
-    with open_source(path) as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise AnnotationCorrupt("annotation file is too large", expected=f"at most {MAX_BYTES} bytes")
-    return data
+    result, found = annotate(stages, events, table, rule, clock_start_s=clock_start_s)
+    return result, (*latin, *found, *of_clock)
 
 
 def _decode(data: bytes) -> tuple[str, tuple[Finding, ...]]:
@@ -226,14 +215,14 @@ def _number(text: str | None) -> float:
         return float("nan")
 
 
-def _run(event: dict[str, str]) -> StageRun:
-    return StageRun(_number(event.get("Start")), _number(event.get("Duration")), event.get("EventConcept", ""))
+def _stage(event: dict[str, str]) -> TimedText:
+    return TimedText(_number(event.get("Start")), _number(event.get("Duration")), event.get("EventConcept", ""))
 
 
-def _event(event: dict[str, str]) -> RawEvent:
+def _event(event: dict[str, str]) -> TimedText:
     duration = event.get("Duration") or "0"
     place = event.get("SignalLocation", "")
-    return RawEvent(_number(event.get("Start")), _number(duration), event.get("EventConcept", ""), place)
+    return TimedText(_number(event.get("Start")), _number(duration), event.get("EventConcept", ""), place)
 
 
 def _clock(text: str | None) -> tuple[float | None, tuple[Finding, ...]]:

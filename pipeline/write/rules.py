@@ -17,6 +17,7 @@ from schemas.store import (
     DERIVED,
     DERIVED_ATTRIBUTES,
     MISSING,
+    OPTIONAL_ARRAYS,
     POLARITY_EVIDENCE,
     ArraySpec,
     channel_array,
@@ -42,7 +43,7 @@ _DEFINING = {  # the array whose length is the dimension's
 def array_spec(name: str) -> ArraySpec | None:
     """Return what the specification says of an array of this name, or None where it knows none."""
     try:
-        return ARRAYS[name] if name in ARRAYS else channel_array(name)
+        return ARRAYS.get(name) or OPTIONAL_ARRAYS.get(name) or channel_array(name)
     except KeyError:
         return None
 
@@ -78,7 +79,7 @@ def document_rules(name: str, document: dict[str, Any], sizes: Mapping[str, int]
     if spec is None:
         yield "V4", "no array and no canonical channel has this name"
         return
-    kind = None if name in ARRAYS else channel_kind(name)
+    kind = None if name in ARRAYS or name in OPTIONAL_ARRAYS else channel_kind(name)
     yield from _layout(document, spec, sizes)
     yield from _packing(document["attributes"], spec, kind)
     if kind is not None:

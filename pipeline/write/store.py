@@ -35,6 +35,7 @@ from schemas.store import (
     CHUNK_EPOCH,
     CONVENTIONS,
     MISSING,
+    OPTIONAL_ARRAYS,
     SPEC,
     SPEC_VERSION,
     ArraySpec,
@@ -98,7 +99,7 @@ def write_store(ds: xr.Dataset, path: Path) -> StoreSummary:
             if packed is not None and packed.n_saturated.any():
                 quality[packed.n_saturated > 0, index] |= np.uint16(QualityFlag.SATURATED)
                 found.append(_saturation(channel, packed))
-        for name, spec in ARRAYS.items():
+        for name, spec in {**ARRAYS, **{n: s for n, s in OPTIONAL_ARRAYS.items() if n in ds}}.items():
             _write_fixed(ds[name].copy(data=quality) if name == "quality" else ds[name], spec, files)
         root_digest = files.write_root(ds.attrs | {"findings": [f.to_json() for f in found]})
         return StoreSummary(
@@ -108,7 +109,7 @@ def write_store(ds: xr.Dataset, path: Path) -> StoreSummary:
 
 def _check_names(ds: xr.Dataset) -> None:
     channels = [str(channel) for channel in ds["channel"].values]
-    unknown = {str(name) for name in ds.variables} - set(channels) - set(ARRAYS)
+    unknown = {str(name) for name in ds.variables} - set(channels) - set(ARRAYS) - set(OPTIONAL_ARRAYS)
     absent = (set(channels) | set(ARRAYS)) - set(ds.variables)
     if unknown or absent or not ds.sizes["epoch"]:
         raise SpecViolation(

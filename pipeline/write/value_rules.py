@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.write.rules import Wrong
 from schemas.kinds import POSSIBLE, kind_of_channel
-from schemas.store import ARRAYS, LIMIT, MISSING, channel_array, channel_kind
+from schemas.store import ARRAYS, LIMIT, MISSING, OPTIONAL_ARRAYS, channel_array, channel_kind
 from schemas.vocabulary import EPOCH_S
 
 __all__ = ["value_rules"]
@@ -42,7 +42,7 @@ def value_rules(
     n_epoch : int or None
         Length of the night, None where it is not known.
     """
-    if name not in ARRAYS:
+    if name not in ARRAYS and name not in OPTIONAL_ARRAYS:
         yield from _channel_values(name, value, attrs, usable_fraction)
         return
     if name in _ORDER or name in _WITHIN:

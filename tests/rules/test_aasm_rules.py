@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.align import make_grid
 from pipeline.event_table import RawEvent, tabulate_events
-from pipeline.read.edfplus_stages import STAGES as EDF_STAGES
 from pipeline.read.nsrr_xml import STAGES as NSRR_STAGES
+from pipeline.read.stage_words import EDF_TEXTS as EDF_STAGES
 from pipeline.scoring import StageRun, StageTerm, score_stages, stage_table
 from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.hypnogram import Annotations, EventTable, Hypnogram

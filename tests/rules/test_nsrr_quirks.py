@@ -73,7 +73,7 @@ TERMS = {
 def read(folder: Path, *events: str, cohort: str = "shhs") -> Annotations:
     path = folder / "night-nsrr.xml"
     path.write_text(document(*events))
-    return read_annotations(path, load_manifest(cohort).annotations)[0]
+    return read_annotations({"annotations": path}, load_manifest(cohort).annotations, clock_start_s=None)[0]
 
 
 def stages(folder: Path, *events: str) -> list[int]:
@@ -139,7 +139,9 @@ def test_a_blank_line_costs_nothing(tmp_path: Path) -> None:
     """One blank line more in the file, and not one stage less."""
     path = tmp_path / "night-nsrr.xml"
     path.write_text(document(*night(NIGHT)).replace("<ScoredEvents>", "\n\n<ScoredEvents>\n"))
-    hypnogram = read_annotations(path, load_manifest("shhs").annotations)[0].hypnogram
+    hypnogram = read_annotations({"annotations": path}, load_manifest("shhs").annotations, clock_start_s=None)[
+        0
+    ].hypnogram
     assert hypnogram is not None
     assert hypnogram.stage.tolist() == [0, 0, 1, 2, 3, 4]
 

@@ -133,7 +133,7 @@ def test_the_first_of_several_annotations_is_taken_and_said(tmp_path: Path) -> N
     sources = discover(_layout({"signals": "{subject}.edf", "annotations": "{subject}-*.xml"}), tmp_path)
     assert [s.names[1:] for s in sources] == [("1-a.xml",), ("2-a.xml",), ()]
     assert [[f.code for f in s.findings] for s in sources] == [["PSG-M005"], [], []]
-    assert [s.annotation for s in sources] == [tmp_path / "1-a.xml", tmp_path / "2-a.xml", None]
+    assert [s.annotations.get("annotations") for s in sources] == [tmp_path / "1-a.xml", tmp_path / "2-a.xml", None]
 
 
 def test_published_beats_are_found_and_are_no_source(tmp_path: Path) -> None:

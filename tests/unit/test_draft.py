@@ -43,7 +43,7 @@ def test_draft_is_valid_and_waits_for_a_person(root: Path) -> None:
     assert [(rule.channel, [c.label for c in rule.labels]) for rule in manifest.montage] == [("ecg", ["EKG"])]
     assert '# "EOG li" (2 files), perhaps eog_l\n' in text
     assert '# "A2" (2 files)\n' in text
-    assert [layout.annotations for layout in manifest.layout] == [None]
+    assert [layout.annotations for layout in manifest.layout] == [{}]
     assert "stages, events, age and sex stay unknown" in text
 
 
@@ -53,7 +53,7 @@ def test_commented_part_is_valid_once_it_is_uncommented(root: Path) -> None:
     waiting, montage = after.split("montage:\n")
     text = head + "\n" + waiting.replace("\n# ", "\n").removeprefix("# ") + "montage:\n" + montage
     manifest = CohortManifest.model_validate(yaml.safe_load(text))
-    assert [layout.annotations for layout in manifest.layout] == ["stages/{subject}.xml"]
+    assert [layout.annotations for layout in manifest.layout] == [{"annotations": "stages/{subject}.xml"}]
     assert [table.path for table in manifest.subjects.tables] == ["subjects.csv"]
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.epoch_runs import runs as runs_of
-from pipeline.read.edfplus_stages import STAGES as EDF_STAGES
 from pipeline.read.nsrr_xml import STAGES
+from pipeline.read.stage_words import EDF_TEXTS as EDF_STAGES
 from pipeline.scoring import StageRun, score_stages, stage_table
 from schemas.errors import EpochLengthUnexpected
 from schemas.findings import Finding

@@ -34,7 +34,7 @@ def write(path: Path, *tals: str, kind: str = "EDF+C", clock: str = "22.00.00") 
 
 
 def read(path: Path, rule: AnnotationRule = RULE) -> tuple[Annotations, tuple[Finding, ...]]:
-    return read_annotations(path, rule)
+    return read_annotations({"annotations": path}, [rule], clock_start_s=None)
 
 
 def stages(path: Path) -> list[int]:

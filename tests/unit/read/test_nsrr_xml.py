@@ -22,7 +22,7 @@ STAGES = [0, 0, 1, 2, 2, 3, 3, 4, -1, -1]
 def read(folder: Path, text: str | bytes, rule: AnnotationRule = RULE) -> tuple[Annotations, tuple[Finding, ...]]:
     path = folder / "night-nsrr.xml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_annotations(path, rule)
+    return read_annotations({"annotations": path}, [rule], clock_start_s=None)
 
 
 def stages(folder: Path, text: str | bytes, rule: AnnotationRule = RULE) -> list[int]:
@@ -196,7 +196,7 @@ def test_damage_is_refused_by_name(tmp_path: Path, text: str | bytes) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A file that is not there is SourceMissing with its name, without its folder."""
     with pytest.raises(SourceMissing) as caught:
-        read_annotations(tmp_path / "night-nsrr.xml", RULE)
+        read_annotations({"annotations": tmp_path / "night-nsrr.xml"}, [RULE], clock_start_s=None)
     assert "night-nsrr.xml" in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
 

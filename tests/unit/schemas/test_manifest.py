@@ -47,7 +47,7 @@ def test_a_small_manifest_is_enough() -> None:
     """Terms, a layout and a montage make a cohort; one layout needs no list."""
     manifest = CohortManifest.model_validate(_raw())
     assert [layout.signals for layout in manifest.layout] == ["edfs/{visit}/{subject}.edf"]
-    assert (manifest.annotations, manifest.subjects, manifest.match_case) == (None, None, True)
+    assert (manifest.annotations, manifest.subjects, manifest.match_case) == ((), None, True)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         _raw(layout={"signals": "{subject}.edf", "annotations": "{subject}.xml"}),
         "there is no annotations section",
     ),
-    "unknown format": (_annotated(format="csv"), "'nsrr_xml' or 'edf_plus'"),
+    "unknown format": (_annotated(format="csv"), "'nsrr_xml', 'profusion_xml'"),
     "unknown scheme": (_annotated(scheme="r&k"), "'aasm', 'rk'"),
     "unknown stage": (_annotated(stages={"Sleep": "N4"}), "unknown stages ['N4']"),
     "unknown event type": (_annotated(events={"Snort": "apnoea"}), "unknown event types ['apnoea']"),
@@ -133,7 +133,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no table": (_raw(subjects={"tables": []}), "at least 1 item"),
     "field of no use": (_table(fields={"height": {"columns": "h"}}), "unknown subject fields ['height']"),
     "field without columns": (_table(fields={"sex": {"columns": []}}), "at least 1 item"),
-    "odd unit of age": (_table(fields={"age_years": {"columns": "a", "unit": "weeks"}}), "'years', 'months', 'days'"),
+    "odd unit of age": (
+        _table(fields={"age_years": {"columns": "a", "unit": "weeks"}}),
+        "'years', 'months', 'days'",
+    ),
     "odd key format": (_table(key_format="hex"), "'text', 'integer'"),
     "exclusion without source": (_raw(exclude=[{"key": "a", "reason": "broken"}]), "Field required"),
     "exclusion without reason": (_raw(exclude=[{"key": "a", "source": "paper"}]), "Field required"),

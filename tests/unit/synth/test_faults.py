@@ -46,7 +46,7 @@ def seen(edf: Path, xml: Path) -> tuple[str | None, set[str]]:
     try:
         with open_edf(edf) as opened:
             found = {f.code for f in opened.findings}
-        _, of_xml = read_annotations(xml if xml.exists() else None, RULE)
+        _, of_xml = read_annotations({"annotations": xml} if xml.exists() else {}, [RULE], clock_start_s=None)
     except PsgError as error:
         return error.reason, set()
     return None, found | {f.code for f in of_xml}
@@ -140,7 +140,7 @@ def test_another_layout_says_the_same(broken: SynthReport) -> None:
     _, xml = paths(broken, "other_xml_layout")
     text = xml.read_bytes().decode()
     assert "\r\n\r\n" in text
-    annotations, _ = read_annotations(xml, RULE)
+    annotations, _ = read_annotations({"annotations": xml}, [RULE], clock_start_s=None)
     with np.load(broken.out / "truth" / f"{xml.name.removesuffix('-nsrr.xml')}.npz") as truth:
         np.testing.assert_array_equal(annotations.hypnogram.stage, truth["stage"])
 
@@ -149,7 +149,7 @@ def test_another_layout_says_the_same(broken: SynthReport) -> None:
 def test_stages_outlast_the_signals(broken: SynthReport, name: str, more: int) -> None:
     """By two minutes, or by an hour."""
     edf, xml = paths(broken, name)
-    annotations, _ = read_annotations(xml, RULE)
+    annotations, _ = read_annotations({"annotations": xml}, [RULE], clock_start_s=None)
     with open_edf(edf) as opened:
         assert annotations.hypnogram.n_epoch * 30 == opened.header.duration_s + 30 * more
 

@@ -15,19 +15,22 @@ from pipeline.api import open_recording
 from pipeline.places import copy_out, entries, place, remove_files
 from pipeline.write.ledger import read_ledger
 from tests.command_line import in_process
-from tests.object_store import BUCKET, served
+from tests.object_store import BUCKET, denied, served
 from tests.storage_campaign import client_of
 
 IN, OUT = f"s3://{BUCKET}/in", f"s3://{BUCKET}/out"
 
 
 @pytest.fixture(scope="module")
-def uploaded(download: Path) -> Iterator[None]:
-    """The small cohort in the server's bucket; this process is a client."""
-    files = {path.relative_to(download).as_posix(): path for path in download.rglob("*") if path.is_file()}
+def uploaded(download: Path) -> Iterator[str]:
+    """The small cohort in a bucket of the server whose address it gives; this process is a client."""
     with served() as endpoint, client_of(endpoint):
-        copy_out(files, place(IN))
-        yield
+        _upload(download, IN)
+        yield endpoint
+
+
+def _upload(folder: Path, url: str) -> None:
+    copy_out({p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}, place(url))
 
 
 def _run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -43,7 +46,7 @@ def _convert(cwd: Path, only: str) -> dict[str, object]:
 
 
 def test_a_cohort_lives_in_an_object_store(
-    uploaded: None, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    uploaded: str, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From URL to URL as from folder to folder: the same bytes, found unchanged, verified, repaired, read."""
     scratch = tmp_path / "scratch"
@@ -83,7 +86,84 @@ def _same_arrays(converted: Path, name: str) -> None:
         np.testing.assert_allclose(plain["spo2"], there["spo2"], rtol=1e-6)
 
 
-def test_an_output_that_cannot_be_reached_is_told_and_named(uploaded: None, tmp_path: Path) -> None:
+def test_an_operator_finds_the_same_in_a_bucket(
+    uploaded: str, download: Path, converted: Path, tmp_path: Path
+) -> None:
+    """Census, status, report, catalog, splits and shards are those of the folder that was uploaded."""
+    url = f"s3://{BUCKET}/copy"
+    _upload(converted, url)
+    for arguments in (
+        ("scan", "shhs", "--root", (IN, download), "--json"),
+        ("manifest", "check", "shhs", "--root", (IN, download), "--json"),
+        ("status", (url, converted), "--json"),
+        ("status", (url, converted), "--report", "--json"),
+        ("splits", "make", (url, converted), "--seed", 1, "--out", ("s.tsv", "t.tsv"), "--json"),
+        ("shards", "build", (url, converted), "--out", ("remote", "local"), "--json"),
+    ):
+        ours, theirs = (
+            _run(*(word[i] if isinstance(word, tuple) else word for word in arguments), cwd=tmp_path)
+            for i in range(2)
+        )
+        assert (ours.returncode, ours.stdout.replace("s.tsv", "t.tsv")) == (theirs.returncode, theirs.stdout)
+    assert (tmp_path / "s.tsv").read_bytes() == (tmp_path / "t.tsv").read_bytes()
+    built = {p.relative_to(tmp_path / "local"): p for p in (tmp_path / "local").rglob("*") if p.is_file()}
+    assert len(built) > 5
+    for name, path in built.items():
+        assert (tmp_path / "remote" / name).read_bytes() == path.read_bytes(), name
+
+
+def test_an_operator_decides_in_a_bucket(uploaded: str, converted: Path, tmp_path: Path) -> None:
+    """Leave out, take in again, clear what a dead run left: rows and stores follow."""
+    url = f"s3://{BUCKET}/decided"
+    _upload(converted, url)
+    first, second, *_ = sorted(path.stem for path in converted.glob("shhs/*.zarr"))
+    remove_files(place(f"{url}/shhs/{second}.zarr"), ["zarr.json"])
+    for arguments, said in (
+        (("quarantine", "exclude", url, f"shhs/{first}", "--reason", "a trial"), "1 left out"),
+        (("quarantine", "list", url), "1 x excluded_by_operator"),
+        (("quarantine", "include", url, f"shhs/{first}"), "1 taken in"),
+        (("gc", url), "1 unfinished stores could be removed"),
+        (("gc", url, "--yes"), "1 unfinished stores removed"),
+        (("gc", url), "0 unfinished stores could be removed"),
+    ):
+        done = _run(*arguments, cwd=tmp_path)
+        assert (done.returncode, said in done.stdout) == (0, True), done
+    assert {name for name, _ in entries(place(f"{url}/shhs"))}.isdisjoint({f"{first}.zarr", f"{second}.zarr"})
+
+
+def test_a_path_that_must_be_local_is_no_url(tmp_path: Path) -> None:
+    """Nothing is written into a folder that is called like a URL."""
+    away = "s3://bucket/folder"
+    for arguments in (
+        ("synth", away),
+        ("manifest", "new", "cohort", "--root", away),
+        ("shards", "build", ".", "--out", away),
+        ("shards", "verify", away),
+        ("splits", "make", ".", "--seed", 1, "--out", away),
+        ("scan", "shhs", "--root", away, "--show-text"),
+    ):
+        done = _run(*arguments, cwd=tmp_path)
+        assert (done.returncode, "this machine" in done.stderr) == (2, True), done
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_may_not_is_told(uploaded: str, tmp_path: Path) -> None:
+    """Whatever is begun ends at once, with one line that says why and what to look at."""
+    with denied(uploaded):
+        for arguments in (
+            ("convert", "shhs", "--root", IN, "--out", OUT),
+            ("status", OUT),
+            ("verify", OUT),
+            ("gc", OUT),
+            ("quarantine", "list", OUT),
+        ):
+            done = _run(*arguments, cwd=tmp_path)
+            assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+            assert "permission denied by the object store (" in done.stderr
+            assert "credentials" in done.stderr
+
+
+def test_an_output_that_cannot_be_reached_is_told_and_named(uploaded: str, tmp_path: Path) -> None:
     """Each command ends with one line that says what to look at."""
     for arguments in (("status", "s3://nobucket/out"), ("verify", "s3://nobucket/out")):
         done = _run(*arguments, cwd=tmp_path)

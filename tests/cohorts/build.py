@@ -32,6 +32,7 @@ __all__ = [
     "Night",
     "Sig",
     "Truth",
+    "breath",
     "channels",
     "check",
     "convert",
@@ -52,7 +53,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sig:
-    """One signal as written: a sine of ``amplitude`` about ``level``, both in the header's unit."""
+    """One signal as written: a sine of ``amplitude`` about ``level``, both in the header's unit.
+
+    ``hz`` is the sine's frequency; by default 16 Hz from 50 samples a second on, else a breath of four seconds.
+    """
 
     label: str
     rate_hz: int
@@ -61,6 +65,7 @@ class Sig:
     level: float = 0.0
     physical: tuple[float, float] | None = None
     digital: tuple[int, int] = (-32768, 32767)
+    hz: float | None = None
 
     @property
     def header(self) -> EdfSignal:
@@ -71,7 +76,7 @@ class Sig:
     def counts(self, n_second: int) -> NDArray[np.int16]:
         """Return what is stored, shape (n_second, rate_hz); zeros where the header has no range."""
         time_s = np.arange(n_second * self.rate_hz) / self.rate_hz
-        hz = FAST_HZ if self.rate_hz >= 50 else SLOW_HZ
+        hz = self.hz or (FAST_HZ if self.rate_hz >= 50 else SLOW_HZ)
         value = self.level + self.amplitude * np.sin(2 * np.pi * hz * time_s)
         header = self.header
         if header.gain == 0:
@@ -85,6 +90,13 @@ def wave(
 ) -> Sig:
     """Return a sine: 16 Hz from 50 samples a second on, else a breath of four seconds."""
     return Sig(label, rate_hz, unit, amplitude, physical=physical)
+
+
+def breath(
+    label: str, rate_hz: int, unit: str = "", amplitude: float = 1.0, physical: tuple[float, float] | None = None
+) -> Sig:
+    """Return breaths of four seconds at any rate: what is stored at 4 Hz must be slow, too."""
+    return Sig(label, rate_hz, unit, amplitude, physical=physical, hz=SLOW_HZ)
 
 
 def held(
@@ -233,6 +245,6 @@ def _amplitude(wave: xr.DataArray) -> float:
     """Return the amplitude of the builder's sine in a stored wave; the first and the last epoch are left out."""
     value = wave.values[1:-1].astype(float).reshape(-1) * wave.attrs.get("night_factor", 1.0)
     rate_hz = wave.shape[1] / EPOCH_S
-    hz = FAST_HZ if wave.attrs["source_rate_hz"] >= 50 else SLOW_HZ
+    hz = FAST_HZ if "fast_sample" in wave.dims else SLOW_HZ
     time_s = EPOCH_S + np.arange(value.size) / rate_hz
     return float(2 * np.mean(value * np.sin(2 * np.pi * hz * time_s)))

@@ -26,7 +26,7 @@ __all__ = ["MODES", "client_of", "cut"]
 MODES = ("refuse", "reset", "hang")
 _N_NIGHT = 8  # of a long form; the everyday one has fewer
 _SLEEP_S = 0.2  # a conversion
-_GIVES_UP_S = 120.0  # a run that is still there then never ends
+_GIVES_UP_S = 600.0  # a run that is still there then never ends
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tests.aftermath import Aftermath, unsettled, unsound, wait_until_gone, writ
 from tests.prefect_server import Server, command, end, wait_for
 
 COHORT = "synthetic"
-ENDS_S = 300.0  # a run that is still there then never ends
+ENDS_S = 600.0  # a run that is still there then never ends
 
 
 def many_nights(root: Path, n: int, hours: float = 0.1) -> Path:

@@ -104,7 +104,8 @@ def test_an_operator_finds_the_same_in_a_bucket(
             _run(*(word[i] if isinstance(word, tuple) else word for word in arguments), cwd=tmp_path)
             for i in range(2)
         )
-        assert (ours.returncode, ours.stdout.replace("s.tsv", "t.tsv")) == (theirs.returncode, theirs.stdout)
+        assert (ours.returncode, theirs.returncode) == (0, 0), ours.stderr + theirs.stderr
+        assert ours.stdout.replace("s.tsv", "t.tsv") == theirs.stdout
     assert (tmp_path / "s.tsv").read_bytes() == (tmp_path / "t.tsv").read_bytes()
     built = {p.relative_to(tmp_path / "local"): p for p in (tmp_path / "local").rglob("*") if p.is_file()}
     assert len(built) > 5

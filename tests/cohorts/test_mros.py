@@ -105,7 +105,7 @@ NIGHTS = {
         *_paths(2, "aa0001"),
         SECOND_VISIT,
         [0, 2, 3, 5, 9],
-        [("Central apnea|Central Apnea", 40, 20)],
+        [("Central apnea|Central Apnea", 40, 20), ("Limb movement - left|Limb Movement (Left)", 70, 2)],
         Truth(
             [0, 2, 3, 4, -1],
             [("central_apnea", 40, 20)],
@@ -153,6 +153,12 @@ def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr
 def test_night_becomes_its_truth(stores: dict[str, xr.Dataset], name: str) -> None:
     """Stages, events, channels and person of a written night are what was written."""
     check(stores[name], NIGHTS[name].truth)
+
+
+def test_legs_of_the_second_visit_were_not_scored(stores: dict[str, xr.Dataset]) -> None:
+    """An amplifier spoilt them: there are no limb movements, and the store does not say that there were none."""
+    assert stores["mros-visit1-aa0001"].attrs["event_scored"]["limb"] == "partly"
+    assert stores["mros-visit2-aa0001"].attrs["event_scored"]["limb"] == "no"
 
 
 def test_people(root: Path) -> None:

@@ -45,6 +45,7 @@ def assemble(
     scored: Mapping[str, Scored],
     channels: Sequence[Channel],
     derived: Derived,
+    indices: Mapping[str, Any],
     labels: Iterable[str],
     findings: Sequence[Finding],
 ) -> xr.Dataset:
@@ -56,6 +57,8 @@ def assemble(
         In montage order.
     derived : Derived
         What was computed from them; its channels follow.
+    indices : mapping of str to JSON values
+        Root attributes from `pipeline.night_indices.index_attributes`.
     labels : iterable of str
         Labels of the file; an event's channel is kept only where it is one of them.
 
@@ -86,6 +89,10 @@ def assemble(
         "sex": subject.sex,
         "bmi": subject.bmi,
         "family": subject.family,
+        "race": subject.race,
+        "ethnicity": subject.ethnicity,
+        "history": dict(subject.history),
+        **indices,
         "study_type": study_type.value,
         "terms": manifest.terms.model_dump(mode="json"),
         "stage_scheme": grid.scheme.value,

@@ -160,4 +160,5 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-M005": FindingKind(_W, "several annotation files fit the layout", "Make layout.annotations narrower if the first by name is the wrong one."),
     "PSG-M006": FindingKind(_W, "row with more or fewer cells than the table has columns", "Correct the row: with more cells than columns nothing of it is read."),
     "PSG-M007": FindingKind(_W, "two subjects' tables contradict each other", "Check the codes in the manifest; the earlier table stands."),
+    "PSG-M008": FindingKind(_W, "an index is far from the cohort's own number of the same rule", "Check the night's scoring and oximeter, or whether the column follows another rule."),
 }  # fmt: skip

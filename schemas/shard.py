@@ -15,6 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from schemas.event_terms import EventClass
+from schemas.indices import INDICES
 from schemas.kinds import KINDS, Kind, KindSpec
 from schemas.store import MISSING, ArraySpec
 from schemas.vocabulary import Modality
@@ -150,7 +151,7 @@ TARGET_COLUMNS: Mapping[str, str] = MappingProxyType(
         **{f"scored_{event_class.value}": "String" for event_class in RASTER_CLASSES},  # yes, no or partly
         **dict.fromkeys(("n_apnea", "n_hypopnea", "n_rera", "n_arousal", "n_limb_movement"), "Int64"),
         "n_scored_desaturation": "Int64",  # by the cohort's own rule
-        "apnea_hypopnea_per_sleep_hour": "Float64",  # hypopneas by the cohort's own rule
+        **dict.fromkeys(INDICES, "Float64"),  # each by the rule of its name
         **dict.fromkeys(("n_desaturation_3_percent", "n_desaturation_4_percent"), "Int64"),  # by the AASM's rules
         **dict.fromkeys(("desaturation_3_percent_per_hour", "desaturation_4_percent_per_hour"), "Float64"),
     }

@@ -13,10 +13,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from schemas.subjects import CONDITIONS
+
 __all__ = ["dataset_description", "licence", "participants_json", "participants_tsv"]
 
 BIDS_VERSION = "1.10.0"
 _NA = "n/a"  # BIDS: what is not known
+
+_ANSWERS = {"yes": "yes", "no": "no", "unknown": "asked, and not answered"}
 
 # Column: (its description in BIDS' words, the catalog's column that it comes from).
 _COLUMNS: Mapping[str, tuple[dict[str, Any], str]] = {
@@ -27,7 +31,13 @@ _COLUMNS: Mapping[str, tuple[dict[str, Any], str]] = {
     "subject": ({"Description": "cohort/subject, as in catalog.parquet"}, "subject"),
     "site": ({"Description": "site"}, "site"),
     "family": ({"Description": "cohort/family"}, "family"),
+    "race": ({"Description": "race as the study recorded it"}, "race"),
+    "ethnicity": ({"Description": "ethnicity as the study recorded it"}, "ethnicity"),
     "bmi": ({"Description": "body mass index", "Units": "kg/m^2"}, "bmi"),
+    **{
+        f"history_{name}": ({"Description": text, "Levels": _ANSWERS}, f"history_{name}")
+        for name, text in CONDITIONS.items()
+    },
     "split": ({"Description": "train, val, test or external"}, "split"),
     "n_recordings": ({"Description": "recordings of the person"}, ""),
 }

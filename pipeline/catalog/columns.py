@@ -15,8 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from schemas.event_terms import EVENT_TYPES, EventClass
+from schemas.event_terms import APNEAS, EVENT_TYPES, HYPOPNEAS, EventClass
+from schemas.indices import INDICES, PUBLISHED_ONLY
 from schemas.quality import QualityFlag
+from schemas.subjects import CONDITIONS
 from schemas.vocabulary import Modality
 
 __all__ = [
@@ -64,15 +66,12 @@ def _types(event_class: EventClass) -> frozenset[str]:
     return frozenset(name for name, kind in EVENT_TYPES.items() if kind.event_class is event_class)
 
 
-_APNEAS = frozenset({"apnea", "obstructive_apnea", "central_apnea", "mixed_apnea"})
-_HYPOPNEAS = frozenset(
-    {"hypopnea", "obstructive_hypopnea", "central_hypopnea", "mixed_hypopnea", "hypopnea_over_50"}
-)
-
 EVENT_COUNTS: Mapping[str, EventCount] = MappingProxyType(
     {
-        "n_apnea": EventCount(EventClass.RESPIRATORY, _APNEAS, "scored apneas of all types"),
-        "n_hypopnea": EventCount(EventClass.RESPIRATORY, _HYPOPNEAS, "scored hypopneas, by the cohort's own rule"),
+        "n_apnea": EventCount(EventClass.RESPIRATORY, frozenset(APNEAS), "scored apneas of all types"),
+        "n_hypopnea": EventCount(
+            EventClass.RESPIRATORY, frozenset(HYPOPNEAS), "scored hypopneas, by the cohort's own rule"
+        ),
         "n_rera": EventCount(EventClass.RESPIRATORY, frozenset({"rera"}), "scored respiratory effort arousals"),
         "n_arousal": EventCount(EventClass.AROUSAL, _types(EventClass.AROUSAL), "scored arousals of all causes"),
         "n_limb_movement": EventCount(EventClass.LIMB, _types(EventClass.LIMB), "scored limb movements"),
@@ -106,7 +105,13 @@ _PERSON = {
     "age_years": Column("Float64", "years", "age at the recording; 90 stands for every age above 89"),
     "age_top_coded": Column("Boolean", "", "whether age_years is such a 90"),
     "sex": Column("String", "", "male, female or unknown"),
+    "race": Column("String", "", "race as the study recorded it, or unknown"),
+    "ethnicity": Column("String", "", "hispanic, not_hispanic or unknown"),
     "bmi": Column("Float64", "kg/m2", "body mass index"),
+}
+_HISTORY = {
+    f"history_{name}": Column("String", "", f"{text}: yes, no or unknown; null where nobody asked")
+    for name, text in CONDITIONS.items()
 }
 _STAGES = {
     "n_unscored": "epochs that nobody scored",
@@ -156,12 +161,13 @@ _EVENTS = {
         name: Column("Int64", "", f"{count.text}; null where not looked for")
         for name, count in EVENT_COUNTS.items()
     },
-    "apnea_hypopnea_per_sleep_hour": Column(
-        "Float64",
-        "1/h",
-        "scored apneas and hypopneas that begin in sleep, an hour of sleep_hours; hypopneas by the cohort's own "
-        "rule, so that cohorts do not compare; null unless scored_respiratory is yes and there is sleep",
-    ),
+}
+_INDICES = {
+    **{name: Column("Float64", spec.unit, f"{spec.text}; docs/indices.md") for name, spec in INDICES.items()},
+    **{
+        f"published_{name}": Column("Float64", spec.unit, f"the cohort's own number: {spec.text}")
+        for name, spec in {**INDICES, **PUBLISHED_ONLY}.items()
+    },
 }
 _RECORD = {
     "findings": Column("List(String)", "", "codes of the recording's findings, sorted"),
@@ -185,7 +191,9 @@ _RECORD = {
     "terms_release": Column("String", "", "release of the cohort"),
     "terms_url": Column("String", "", "where the terms are"),
 }
-RECORDINGS: Mapping[str, Column] = MappingProxyType({**_PERSON, **_NIGHT, **_SIGNALS, **_EVENTS, **_RECORD})
+RECORDINGS: Mapping[str, Column] = MappingProxyType(
+    {**_PERSON, **_NIGHT, **_SIGNALS, **_EVENTS, **_INDICES, **_HISTORY, **_RECORD}
+)
 
 CHANNELS: Mapping[str, Column] = MappingProxyType(
     {

@@ -20,6 +20,7 @@ from pipeline.write.plain import read_plain
 from schemas.errors import SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.kinds import RateClass
 from schemas.store import ARRAY_FILE, SPEC_VERSION
+from schemas.subjects import CONDITIONS
 from schemas.vocabulary import BeatType, Modality
 
 __all__ = ["Facts", "store_facts"]
@@ -121,7 +122,10 @@ def _identity(store: _Store) -> dict[str, Any]:
         "age_years": _number(attrs["age_years"]),
         "age_top_coded": bool(attrs.get("age_top_coded", 0)),
         "sex": attrs["sex"],
+        "race": attrs.get("race", "unknown"),
+        "ethnicity": attrs.get("ethnicity", "unknown"),
         "bmi": _number(attrs.get("bmi")),
+        **{f"history_{name}": attrs.get("history", {}).get(name) for name in CONDITIONS},
         "path": f"{store.path.parent.name}/{store.path.name}",
     }
 

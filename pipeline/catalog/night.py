@@ -1,4 +1,4 @@
-"""What was scored in a night and what was found in its oxygen saturation: counts, and rates with their rule.
+"""What was scored in a night and what was found in its oxygen saturation: counts, and indices with their rule.
 
 What was not looked for, or cannot be told, is None and never 0.
 """
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.columns import EVENT_COUNTS, STAGE_COUNTS
 from schemas.event_terms import EVENT_TYPES, EventClass
+from schemas.indices import INDICES, PUBLISHED_ONLY
 from schemas.vocabulary import EPOCH_S, Modality, Scored, Stage, StageScheme
 
 __all__ = ["NIGHT_ARRAYS", "night_facts"]
 
 NIGHT_ARRAYS = (
     *("channel", "usable_fraction", "stage", "in_bed"),
-    *("event_type", "event_onset_s", "desaturation_rule_percent"),
+    *("event_type", "desaturation_rule_percent"),
 )
 _EPOCHS_PER_HOUR = 3600 / EPOCH_S
 _SLEEP = (Stage.N1, Stage.N2, Stage.N3, Stage.REM)
@@ -43,7 +44,7 @@ def night_facts(attrs: Mapping[str, Any], values: Values) -> dict[str, Any]:
     KeyError
         When one is missing.
     """
-    return _stages(attrs, values) | _events(attrs, values) | _desaturations(values)
+    return _stages(attrs, values) | _events(attrs, values) | _desaturations(values) | _indices(attrs)
 
 
 def _stages(attrs: Mapping[str, Any], values: Values) -> dict[str, Any]:
@@ -69,23 +70,11 @@ def _events(attrs: Mapping[str, Any], values: Values) -> dict[str, Any]:
     for name, count in EVENT_COUNTS.items():
         looked = scored[count.event_class] != Scored.NO
         row[name] = int(np.isin(types, _codes(count.types)).sum()) if looked else None
-    is_scored = scored[EventClass.RESPIRATORY] == Scored.YES and attrs["stage_scheme"] in _STAGED
-    return row | {"apnea_hypopnea_per_sleep_hour": _apnea_hypopnea(values) if is_scored else None}
+    return row
 
 
 def _codes(types: frozenset[str]) -> list[int]:
     return [EVENT_TYPES[name].code for name in sorted(types)]
-
-
-def _apnea_hypopnea(values: Values) -> float | None:
-    stage = values["stage"]
-    n_sleep = int(np.isin(stage, _SLEEP).sum())
-    if not n_sleep:
-        return None
-    both = np.isin(values["event_type"], _codes(EVENT_COUNTS["n_apnea"].types | EVENT_COUNTS["n_hypopnea"].types))
-    epoch = np.floor(values["event_onset_s"][both] / EPOCH_S).astype(np.int64)
-    epoch = epoch[(epoch >= 0) & (epoch < len(stage))]
-    return int(np.isin(stage[epoch], _SLEEP).sum()) / (n_sleep / _EPOCHS_PER_HOUR)
 
 
 def _desaturations(values: Values) -> dict[str, Any]:
@@ -102,3 +91,12 @@ def _desaturations(values: Values) -> dict[str, Any]:
             f"desaturation_{rule}_percent_per_hour": n / hours if hours else None,
         }
     return row
+
+
+def _indices(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the indices that the store holds; none where it was written before there were any."""
+    found, published = attrs.get("indices", {}), attrs.get("published_indices", {})
+    return {
+        **{name: found.get(name, {}).get("value") for name in INDICES},
+        **{f"published_{name}": published.get(name) for name in (*INDICES, *PUBLISHED_ONLY)},
+    }

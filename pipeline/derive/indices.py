@@ -160,8 +160,8 @@ def _rate(n: int, hours: float) -> Index:
 
 
 def _breathing(night: ScoredNight) -> dict[str, Index]:
-    names = ("ahi_hp3r_aasm15", "ahi_hp4u_aasm15", "ahi_hp3u", "rei_hp3u", "rei_hp4u", "cai")
-    names = (*names, "hypoxic_burden_linked3")
+    by_sleep = ("ahi_hp3r_aasm15", "ahi_hp4u_aasm15", "ahi_hp3u", "hypoxic_burden_linked3", "cai")
+    names = (*by_sleep, "rei_hp3u", "rei_hp4u")
     if why := _is_unscored(night, EventClass.RESPIRATORY):
         return dict.fromkeys(names, Index(None, why=why))
     events = _breathless(night)
@@ -169,7 +169,7 @@ def _breathing(night: ScoredNight) -> dict[str, Index]:
         return dict.fromkeys(names, Index(None, why="nobody scored sleep")) | _by_recording(night, events)
     missing = dict.fromkeys(names, Index(None, why="sleep is known: see the indices an hour of it"))
     if not (hours := _hours(night)):
-        return missing | dict.fromkeys((*names[:3], *names[5:]), Index(None, why="no sleep"))
+        return missing | dict.fromkeys(by_sleep, Index(None, why="no sleep"))
     events = events.take(_in(night.asleep == 1, events.onset_s))
     return missing | {"cai": _rate(int(events.is_central.sum()), hours)} | _by_sleep(night, events, hours)
 

@@ -225,7 +225,7 @@ def _make(job: _Job) -> _Made:
     write_truth(job.out / "truth" / f"{stem}.npz", night, code, concepts, sensors)
     if job.fault:
         FAULTS[job.fault].apply(NightFiles(job.out / edf, job.out / xml, sensors, stream(job.seed, *path, "fault")))
-    facts = facts_of(recipe, visit, job.subject, traits, stages_as_published(code), night.events)
+    facts = facts_of(recipe, visit, job.subject, traits, stages_as_published(code), night)
     about = {"subject": recipe.subject_id(job.subject), "visit": visit.name, "hours": job.n_second / 3600}
     return _Made(stem, edf, facts, {**about, **traits.to_json()}, job.fault)
 

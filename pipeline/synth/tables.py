@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.synth.events import APNEAS, Events
+from pipeline.synth.indices import true_ahi
+from pipeline.synth.night import Night
 from pipeline.synth.noise import stream
 from pipeline.synth.recipe import ColumnSpec, Recipe, TableSpec, VisitSpec
 from pipeline.synth.traits import Traits
@@ -22,7 +23,7 @@ _TOP_AGE = 90.0  # years; ages above 89 are published as 90
 
 
 def facts_of(
-    recipe: Recipe, visit: VisitSpec, subject: int, traits: Traits, stage: NDArray[np.int8], events: Events
+    recipe: Recipe, visit: VisitSpec, subject: int, traits: Traits, stage: NDArray[np.int8], night: Night
 ) -> dict[str, Fact]:
     """Return everything that a column may tell about one recording.
 
@@ -35,7 +36,7 @@ def facts_of(
     sleep_min = float(asleep.sum()) * EPOCH_S / 60.0
     first = int(np.argmax(asleep)) if asleep.any() else stage.size
     hours = max(sleep_min / 60.0, 1e-6)
-    respiratory = events.of("hypopnea", *APNEAS)
+    events = night.events
     age = traits.age_years
     return {
         "subject_number": recipe.first_subject + subject,
@@ -54,7 +55,7 @@ def facts_of(
         "af": "yes" if traits.af_burden else "no",
         "systolic_mmhg": 118.0 + 0.3 * (age - 50.0) + (16.0 if traits.hypertension else 0.0),
         "diastolic_mmhg": 74.0 + (6.0 if traits.hypertension else 0.0),
-        "ahi": respiratory.n_event / hours,
+        **true_ahi(events, asleep, offset_s=night.offset_s, spo2_lag_s=traits.spo2_lag_s),
         "desaturations_per_h": events.of("desaturation").n_event / hours,
         "arousals_per_h": events.of("arousal").n_event / hours,
         "in_bed_min": stage.size * EPOCH_S / 60.0,

@@ -82,8 +82,8 @@ def test_coverage_of_a_modality_is_its_primary_channels(night: Callable[..., Pat
     assert (row["eeg_coverage"], row["eog_coverage"]) == (1.0, None)
 
 
-def test_index_counts_events_in_sleep(night: Callable[..., Path]) -> None:
-    """An hour of wake, an hour of N2 with six apneas and hypopneas, others in wake or of other types: 6 an hour."""
+def test_counts_of_scored_events(night: Callable[..., Path]) -> None:
+    """Events are counted by class, and null where nobody looked for them."""
     stage = np.repeat([0, 2], N // 2)
     events = {
         "obstructive_apnea": [10.0, 3600.0, 3700.0, 3800.0],
@@ -92,20 +92,26 @@ def test_index_counts_events_in_sleep(night: Callable[..., Path]) -> None:
         "arousal": [4100.0],
     }
     row = store_facts(night(stage, events, event_scored={"respiratory": "yes"})).recording
-    assert row["apnea_hypopnea_per_sleep_hour"] == 6.0
     assert (row["n_apnea"], row["n_hypopnea"], row["n_rera"], row["n_arousal"]) == (4, 4, 1, None)
     assert (row["scored_respiratory"], row["scored_arousal"]) == ("yes", "no")
 
 
-@pytest.mark.parametrize(
-    ("scored", "scheme", "stage"), [("partly", "aasm", 2), ("yes", "sleep_wake", 2), ("yes", "aasm", 0)]
-)
-def test_index_is_null_where_it_is_not_defined(
-    night: Callable[..., Path], scored: str, scheme: str, stage: int
-) -> None:
-    """Events looked for in part, stages that do not tell sleep apart, or no sleep: no index."""
-    path = night(stage, {"apnea": [60.0]}, event_scored={"respiratory": scored}, stage_scheme=scheme)
-    assert store_facts(path).recording["apnea_hypopnea_per_sleep_hour"] is None
+def test_indices_are_the_store_s(night: Callable[..., Path]) -> None:
+    """Each index of the store has its column, the cohort's own beside it; what is missing is null."""
+    indices = {
+        "ahi_hp3u": {"value": 6.5, "unit": "1/h", "n": 13, "hours": 2.0},
+        "odi3": {"value": None, "why": "no"},
+    }
+    row = store_facts(night(2, {}, indices=indices, published_indices={"ahi_hp3u": 7.0, "ahi_hp4r": 5.0})).recording
+    assert (row["ahi_hp3u"], row["odi3"], row["ahi_hp3r_aasm15"]) == (6.5, None, None)
+    assert (row["published_ahi_hp3u"], row["published_ahi_hp4r"], row["published_tst_min"]) == (7.0, 5.0, None)
+
+
+def test_a_person_s_history(night: Callable[..., Path]) -> None:
+    """Yes, no and unknown are answers; null is a question that nobody asked; race is unknown, never null."""
+    row = store_facts(night(2, {}, history={"diabetes": "no", "asthma": "unknown"}, race="asian")).recording
+    assert (row["history_diabetes"], row["history_asthma"], row["history_stroke"]) == ("no", "unknown", None)
+    assert (row["race"], row["ethnicity"]) == ("asian", "unknown")
 
 
 def test_desaturations_an_hour_of_usable_saturation(night: Callable[..., Path]) -> None:

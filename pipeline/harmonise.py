@@ -12,6 +12,7 @@ from pipeline.assemble import assemble
 from pipeline.channels import resolve
 from pipeline.derived import derive_night
 from pipeline.discover import Source
+from pipeline.night_indices import compare_indices, index_attributes, indices_of
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import open_night
@@ -55,6 +56,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
         events, event_findings = place_events(annotations.events, grid)
         channels = [make_channel(p, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch) for p in plans]
         derived = derive_night(channels, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch)
+        indices = indices_of(grid, events, annotations.scored, channels, derived.tables)
         return assemble(
             key=source.key,
             manifest=manifest,
@@ -65,6 +67,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
             scored=annotations.scored,
             channels=channels,
             derived=derived,
+            indices=index_attributes(indices, source.subject.indices),
             labels=night.labels,
             findings=[
                 *night.findings,
@@ -75,5 +78,6 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
                 *source.findings,
                 *(f for channel in channels for f in channel.findings),
                 *derived.findings,
+                *compare_indices(indices, source.subject.indices),
             ],
         )

@@ -30,6 +30,8 @@ from benchmarks.measure import THREAD_SETTINGS, Spread, run
 from benchmarks.operation import scale
 from benchmarks.outages import outages
 from benchmarks.shards import shards
+from benchmarks.study import study, study_settings
+from benchmarks.study_analysis import BARS as STUDY_BARS
 
 UNFINISHED = evidence.ROOT / "out" / "prove"
 
@@ -389,6 +391,16 @@ CAMPAIGNS = {  # those that measure time come last
             *(Bar("set_of_10000.open_s", most=1), Bar("set_of_10000.peak_mb", most=200)),
         ),
         "tests/unit/shards/test_benchmark.py::test_costs_are_measured",
+    ),
+    "study": Campaign(
+        study,
+        study_settings(),
+        (
+            *("schemas/*.py", "pipeline/synth/**/*.py", "pipeline/shards/*.py", "model/**/*.py"),
+            *("benchmarks/study*.py", "benchmarks/study.yaml"),
+        ),
+        STUDY_BARS,
+        "tests/unit/model/experiments/test_study.py::test_a_small_study_runs_to_its_end",
     ),
     "conversion": Campaign(
         conversion,

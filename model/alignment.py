@@ -67,7 +67,7 @@ def alignment(
     for module, part in ((network, "average/"), (head, "head/")):
         module.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
         module.to(device).eval()
-    if split not in facts["data"].get("splits", {split: 1}) or facts["data"]["splits"][split] == 0:
+    if not facts["data"].get("splits", {split: 1}).get(split):
         split = "train"
     options = Options(split=split, modalities=run.model.modalities, device=device)
     loader = open_windows(shards, window=run.optim.window, batch=n_window, seed=run.seed, options=options)

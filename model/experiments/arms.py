@@ -1,0 +1,87 @@
+"""Arms: networks that are trained in one way each, so that ways can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model import checkpoint
+from model.config import RunConfig
+from model.data.loader import Options, open_nights, open_pairs
+from model.downstream import Downstream
+from model.finetune import finetune, open_model, start_model
+from model.pretrain import pretrain
+from model.tasks import task
+
+__all__ = ["Tuning", "pretrained", "tuned"]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How an arm is fine-tuned.
+
+    Parameters
+    ----------
+    n_person : int, optional
+        Labels of so many persons only, drawn by the seed.
+    modalities : tuple of str, optional
+        Those that it sees; all of its network's without.
+    """
+
+    task: str = "stage5"
+    n_step: int = 200
+    batch: int = 4
+    learning_rate: float = 1e-3
+    n_person: int | None = None
+    modalities: tuple[str, ...] | None = None
+
+
+def pretrained(run: RunConfig, shards: Path, out: Path, *, device: str = "cpu") -> Path:
+    """Pre-train on the split train, or go on, or return the run's folder where that has been done."""
+    optim = run.optim
+    options = Options(modalities=run.model.modalities, device=device)
+    source = open_pairs(shards, window=optim.window, batch=optim.batch, seed=run.seed, options=options)
+    try:
+        pretrain(run, source, out, device=device)
+    finally:
+        source.close()
+    return out
+
+
+def tuned(
+    run: RunConfig,
+    tuning: Tuning,
+    shards: Path,
+    out: Path,
+    *,
+    checkpoint_of: Path | None = None,
+    split: str = "train",
+    device: str = "cpu",
+) -> Downstream:
+    """Fine-tune on a split and return the model; one that is there already is opened.
+
+    Parameters
+    ----------
+    run : RunConfig
+        Its seed, and its network where there is no checkpoint.
+    checkpoint_of : Path, optional
+        Run of pre-training; from scratch without.
+    """
+    if checkpoint.latest(out) is not None:
+        return open_model(out)[0]
+    label = task(tuning.task).label
+    labels = (label,) if label.startswith(("stage", "event")) else ()
+    options = Options(
+        split=split, modalities=tuning.modalities or run.model.modalities, n_person=tuning.n_person, device=device
+    )
+    nights = open_nights(shards, batch=tuning.batch, seed=run.seed, labels=labels, is_endless=True, options=options)
+    model = start_model(run, tuning.task, checkpoint_of)
+    optim = replace(run.optim, n_step=tuning.n_step, batch=tuning.batch, learning_rate=tuning.learning_rate)
+    finetune(model, nights, out, optim, _facts(tuning), seed=run.seed, device=device)
+    nights.close()
+    return model.eval()
+
+
+def _facts(tuning: Tuning) -> dict[str, Any]:
+    return {"few_shot": tuning.n_person, "seen": list(tuning.modalities or ())}

@@ -10,7 +10,10 @@ import click
 from pipeline.places import place
 from schemas.errors import StorageError
 
-__all__ = ["ANY_PLACE", "LOCAL_FILE", "LOCAL_FOLDER", "LOCAL_THAT_EXISTS", "PLACE", "PLACE_THAT_EXISTS"]
+__all__ = [
+    *("ANY_PLACE", "LOCAL_FILE", "LOCAL_FOLDER", "LOCAL_NAME", "LOCAL_THAT_EXISTS", "PLACE"),
+    "PLACE_THAT_EXISTS",
+]
 
 
 class _Place(click.Path):
@@ -41,6 +44,7 @@ class _Local(click.Path):
 ANY_PLACE = _Place(exists=True, file_okay=True)
 LOCAL_FILE = _Local(path_type=Path, dir_okay=False)
 LOCAL_FOLDER = _Local(path_type=Path, file_okay=False)
+LOCAL_NAME = _Local(file_okay=False)  # as text, for the parameters of flows
 LOCAL_THAT_EXISTS = _Local(path_type=Path, file_okay=False, exists=True)
 PLACE = _Place()
 PLACE_THAT_EXISTS = _Place(exists=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flows.parameters import LOCAL_NAME
+
 if TYPE_CHECKING:
     from flows.conversion import Conversion
     from flows.orchestration import RunnerDeployment
@@ -38,7 +40,7 @@ def conversion_options(command: F) -> F:
             show_default=True,
             help="Which stores are verified afterwards.",
         ),
-        click.option("--shards", metavar="DIR", help="Keep training shards of all good recordings there."),
+        click.option("--shards", type=LOCAL_NAME, metavar="DIR", help="Keep shards of all good recordings there."),
     )
     for option in reversed(options):
         command = option(command)

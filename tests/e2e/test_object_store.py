@@ -142,6 +142,7 @@ def test_a_path_that_must_be_local_is_no_url(tmp_path: Path) -> None:
         ("shards", "verify", away),
         ("splits", "make", ".", "--seed", 1, "--out", away),
         ("scan", "shhs", "--root", away, "--show-text"),
+        ("nightly", "shhs", "--root", away, "--out", away, "--shards", away),
     ):
         done = _run(*arguments, cwd=tmp_path)
         assert (done.returncode, "this machine" in done.stderr) == (2, True), done

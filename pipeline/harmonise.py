@@ -12,6 +12,7 @@ from pipeline.assemble import assemble
 from pipeline.channels import resolve
 from pipeline.derived import derive_night
 from pipeline.discover import Source
+from pipeline.left_out import without
 from pipeline.night_indices import compare_indices, index_attributes, indices_of
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
@@ -41,11 +42,12 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
     PsgError
         SourceError, ChannelError or SignalError: this night cannot be harmonised, and why.
     """
-    with open_night(source.signals) as night:
+    with open_night(source.signals, manifest.hdf5) as night:
         plans, channel_findings = resolve(manifest, source.key.visit, night.infos)
         annotations, annotation_findings = read_annotations(
             source.annotations, manifest.annotations, clock_start_s=night.clock_start_s
         )
+        annotations = without(annotations, source.left_out)
         grid, grid_findings = make_grid(
             annotations,
             manifest.annotations[0] if manifest.annotations else None,

@@ -16,8 +16,8 @@ from pipeline.channels import ChannelPlan, resolve
 from pipeline.cohort import find_recordings
 from pipeline.discover import Source
 from pipeline.read.annotations import read_annotations
-from pipeline.read.edf_header import read_header
 from pipeline.read.night import open_night
+from pipeline.read.signal_file import peek
 from schemas.errors import PsgError
 from schemas.findings import Finding
 from schemas.manifest import CohortManifest
@@ -158,7 +158,7 @@ def _scan_one(
     try:
         for path in source.signals:
             seen = {info.label for info in infos}
-            new = [info for info in read_header(path).infos if info.label not in seen]
+            new = [info for info in peek(path, manifest.hdf5).infos if info.label not in seen]
             infos += [replace(info, index=len(infos) + i) for i, info in enumerate(new)]
         plans, findings = resolve(manifest, source.key.visit, infos)
     except PsgError as error:
@@ -168,7 +168,7 @@ def _scan_one(
 
 def _unmapped(source: Source, manifest: CohortManifest) -> dict[str, int]:
     try:
-        with open_night(source.signals) as night:
+        with open_night(source.signals, manifest.hdf5) as night:
             clock_start_s = night.clock_start_s
         annotations, _ = read_annotations(source.annotations, manifest.annotations, clock_start_s=clock_start_s)
     except PsgError:

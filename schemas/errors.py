@@ -11,6 +11,7 @@
     │   ├── SourceChanged              a file changed while it was being read
     │   ├── EdfCorrupt                 the header cannot be understood
     │   ├── EdfTruncated               fewer bytes than the header declares
+    │   ├── SignalFileCorrupt          a WFDB or HDF5 file is damaged, or not as described
     │   ├── PartsDisagree              the files of one night do not fit together
     │   ├── AnnotationCorrupt          stages or events cannot be parsed
     │   └── SubjectTableCorrupt        the subjects' table cannot be parsed
@@ -75,6 +76,7 @@ __all__ = [
     "RecordingTooShort",
     "SelectionError",
     "SignalError",
+    "SignalFileCorrupt",
     "SourceChanged",
     "SourceError",
     "SourceMissing",
@@ -190,6 +192,10 @@ class EdfCorrupt(SourceError):
 
 class EdfTruncated(SourceError):
     """Fewer bytes than the header declares."""
+
+
+class SignalFileCorrupt(SourceError):
+    """A WFDB or HDF5 file is damaged, or not as it is described."""
 
 
 class PartsDisagree(SourceError):

@@ -11,8 +11,13 @@ import numpy as np
 from pipeline.align import clock_shift
 from pipeline.event_table import merge_events
 from pipeline.read.edfplus_stages import read_edf_plus
+from pipeline.read.epoch_list import read_epoch_list
+from pipeline.read.hdf5_stages import read_hdf5_stages
+from pipeline.read.luna_annot import read_luna_annot
 from pipeline.read.nsrr_xml import read_nsrr_xml
+from pipeline.read.profusion_xml import read_profusion_xml
 from pipeline.read.table_scoring import read_table
+from pipeline.read.wfdb_scoring import read_wfdb_scoring
 from schemas.errors import PsgError
 from schemas.event_terms import EventClass
 from schemas.findings import Finding, finding
@@ -26,8 +31,13 @@ Reader = Callable[[Path, AnnotationRule], tuple[Annotations, tuple[Finding, ...]
 
 READERS: dict[AnnotationFormat, Reader] = {
     "nsrr_xml": read_nsrr_xml,
+    "profusion_xml": read_profusion_xml,
     "edf_plus": read_edf_plus,
+    "luna_annot": read_luna_annot,
+    "epoch_list": read_epoch_list,
     "table": read_table,
+    "wfdb": read_wfdb_scoring,
+    "hdf5": read_hdf5_stages,
 }
 
 

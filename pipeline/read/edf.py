@@ -96,6 +96,11 @@ class EdfFile:
         self._map = None
 
     @property
+    def clock_start_s(self) -> float | None:
+        """Time of day of the first sample, in seconds."""
+        return self.header.clock_start_s
+
+    @property
     def n_signal(self) -> int:
         """Number of ordinary signals."""
         return len(self.header.ordinary)

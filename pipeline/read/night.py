@@ -1,4 +1,4 @@
-"""One night on one clock: a single EDF, or several whose gaps stay gaps."""
+"""One night on one clock: a single file of signals, or several whose gaps stay gaps."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.read.edf import EdfFile, open_edf
+from pipeline.read.signal_file import SignalFile, open_signals
 from schemas.errors import PartsDisagree
 from schemas.findings import Finding, finding
+from schemas.manifest import Hdf5Rule
 from schemas.recording import Segment, Signal, SignalInfo
 
 __all__ = ["Night", "open_night"]
@@ -38,7 +39,7 @@ class Night:
     findings: tuple[Finding, ...]
     clock_start_s: float | None
     end_s: float
-    _members: tuple[tuple[tuple[EdfFile, int, float], ...], ...]
+    _members: tuple[tuple[tuple[SignalFile, int, float], ...], ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -55,8 +56,13 @@ class Night:
 
 
 @contextmanager
-def open_night(paths: Sequence[Path]) -> Iterator[Night]:
+def open_night(paths: Sequence[Path], hdf5: Hdf5Rule | None = None) -> Iterator[Night]:
     """Open the files of one night, in the order given.
+
+    Parameters
+    ----------
+    hdf5 : Hdf5Rule or None
+        The manifest's description of HDF5 files.
 
     Raises
     ------
@@ -64,9 +70,9 @@ def open_night(paths: Sequence[Path]) -> Iterator[Night]:
         When two files overlap in time, or a signal changes its rate or unit between them.
     """
     with ExitStack() as stack:
-        files = [stack.enter_context(open_edf(path)) for path in paths]
+        files = [stack.enter_context(open_signals(path, hdf5)) for path in paths]
         starts = _starts(files)
-        members: dict[tuple[str, int], list[tuple[EdfFile, int, float]]] = {}
+        members: dict[tuple[str, int], list[tuple[SignalFile, int, float]]] = {}
         infos: list[SignalInfo] = []
         for file, start_s in zip(files, starts, strict=True):
             seen: dict[str, int] = {}
@@ -80,17 +86,17 @@ def open_night(paths: Sequence[Path]) -> Iterator[Night]:
         yield Night(
             infos=tuple(infos),
             findings=(*(f for file in files for f in file.findings), *_gap_findings(files, starts)),
-            clock_start_s=files[0].header.clock_start_s,
+            clock_start_s=files[0].clock_start_s,
             end_s=starts[-1] + files[-1].duration_s,
             _members=tuple(tuple(m) for m in members.values()),
         )
 
 
-def _starts(files: Sequence[EdfFile]) -> list[float]:
+def _starts(files: Sequence[SignalFile]) -> list[float]:
     """Seconds from the first file's start to each file's, by their times of day."""
     starts = [0.0]
     for previous, file in pairwise(files):
-        clocks = previous.header.clock_start_s, file.header.clock_start_s
+        clocks = previous.clock_start_s, file.clock_start_s
         if clocks[0] is None or clocks[1] is None:
             raise PartsDisagree("a file of the night has no start time", do="Exclude it, or join the files first.")
         step = (clocks[1] - clocks[0]) % _DAY_S
@@ -105,7 +111,7 @@ def _starts(files: Sequence[EdfFile]) -> list[float]:
     return starts
 
 
-def _gap_findings(files: Sequence[EdfFile], starts: Sequence[float]) -> list[Finding]:
+def _gap_findings(files: Sequence[SignalFile], starts: Sequence[float]) -> list[Finding]:
     gaps = [b - a - f.duration_s for a, b, f in zip(starts, starts[1:], files, strict=False)]
     return [finding("PSG-H017", f"{gap:.1f} s between two files") for gap in gaps if gap > 1e-6]
 

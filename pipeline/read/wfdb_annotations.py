@@ -1,15 +1,14 @@
 """Annotation files of the WFDB library (MIT format, ``.atr`` and the like): what is written at which sample.
 
 Two bytes an annotation, little-endian: the type in the upper six bits, the samples since the last annotation in the
-lower ten. Types 59 to 63 are not annotations but a longer interval, fields of the annotation before, or its text,
-which is never read.
+lower ten. Types 59 to 63 are not annotations but a longer interval, fields of the annotation before, or its text.
 
 Source: WFDB Programmer's Guide and the type codes of its ``ecgcodes.h`` (physionet.org/content/wfdb).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +35,13 @@ class WfdbAnnotations:
         Sample of the recording, from 0.
     symbol : ndarray, shape (n_annotation,), str of length 1
         WFDB's symbol of the type; a space for types that have none.
+    text : tuple of str
+        The text of each annotation, or ``""``; free text unless a closed table knows it.
     """
 
     sample: NDArray[np.int64]
     symbol: NDArray[np.str_]
+    text: tuple[str, ...] = field(repr=False, default=())
 
     @property
     def is_beat(self) -> NDArray[np.bool_]:
@@ -72,7 +74,7 @@ def read_wfdb_annotations(path: Path) -> WfdbAnnotations:
     except FileNotFoundError:
         raise SourceMissing("no annotation file", saw="nothing", expected="a WFDB annotation file") from None
     try:
-        sample, code = _decode(np.frombuffer(content[: len(content) // 2 * 2], "<u2").tolist())
+        sample, code, text = _decode(content)
     except IndexError:
         raise AnnotationCorrupt(
             "annotation file ends too early",
@@ -89,14 +91,16 @@ def read_wfdb_annotations(path: Path) -> WfdbAnnotations:
             why="This is no annotation file in MIT format, or a damaged one.",
             do="Download it again.",
         )
-    return WfdbAnnotations(sample, np.array([_SYMBOLS.get(c, " ") for c in code], dtype="U1"))
+    return WfdbAnnotations(sample, np.array([_SYMBOLS.get(c, " ") for c in code], dtype="U1"), tuple(text))
 
 
-def _decode(words: list[int]) -> tuple[NDArray[np.int64], list[int]]:
-    """Return samples and types; IndexError where the words end before the end mark."""
+def _decode(content: bytes) -> tuple[NDArray[np.int64], list[int], list[str]]:
+    """Return samples, types and texts; IndexError where the words end before the end mark."""
+    words = np.frombuffer(content[: len(content) // 2 * 2], "<u2").tolist()
     at = sample = 0
     samples: list[int] = []
     codes: list[int] = []
+    texts: list[str] = []
     while words[at]:
         code, value = words[at] >> 10, words[at] & 1023
         at += 1
@@ -105,9 +109,12 @@ def _decode(words: list[int]) -> tuple[NDArray[np.int64], list[int]]:
             sample += gap - 2 * _LONGEST_GAP if gap >= _LONGEST_GAP else gap
             at += 2
         elif code == _AUX:
+            if texts:
+                texts[-1] = content[2 * at : 2 * at + value].decode("utf-8", errors="replace").strip("\0 \r\n\t")
             at += (value + 1) // 2
         elif code < _NUM:
             sample += value
             samples.append(sample)
             codes.append(code)
-    return np.array(samples, np.int64), codes
+            texts.append("")
+    return np.array(samples, np.int64), codes, texts

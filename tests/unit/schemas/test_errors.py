@@ -40,6 +40,7 @@ REASONS = {
     "recording_too_short",
     "selection_error",
     "signal_error",
+    "signal_file_corrupt",
     "source_changed",
     "source_error",
     "source_missing",

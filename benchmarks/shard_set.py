@@ -22,6 +22,7 @@ from pipeline.shards.layout import shard_document
 from pipeline.shards.moments import Histogram
 from pipeline.shards.tables import index_columns
 from pipeline.shards.write import ArrayWriter, FileFacts, file_facts
+from pipeline.terms import strictest
 from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.shard import plain_chunk
 from schemas.kinds import RateClass
@@ -209,7 +210,8 @@ def write_nights(
     table = BytesIO()
     polars.DataFrame(index, schema=schema).write_parquet(table)
     documents = {INDEX: table.getvalue(), STATISTICS: json.dumps(moments).encode(), CARD: b"made up\n"}
-    terms = {"redistribution": True, "commercial": True}
-    choices = {"modalities": [str(m) for m in modalities], "codec": str(codec), "splits": said, "terms": terms}
+    terms = strictest([("made_up", {"agreement": "none", "redistribution": True, "commercial": True})])
+    choices = {"modalities": [str(m) for m in modalities], "codec": str(codec), "view": None}
+    choices |= {"splits": said, "terms": terms}
     write_set(root, files, documents, choices)
     return root

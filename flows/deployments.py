@@ -47,6 +47,7 @@ def nightly_deployment(
     *,
     check: Literal["new", "all"] = "new",
     shards: str | None = None,
+    evaluate: str | None = None,
     cron: str | None = None,
     interval_s: float | None = None,
 ) -> RunnerDeployment:
@@ -68,6 +69,7 @@ def nightly_deployment(
             "conversion": absolute(conversion).model_dump(),
             "check": check,
             "shards": _absolute(shards) if shards else None,
+            "evaluate": _absolute(evaluate) if evaluate else None,
         },
         concurrency_limit=_ONE_AT_A_TIME,
         entrypoint_type=EntrypointType.MODULE_PATH,

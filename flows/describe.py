@@ -1,6 +1,9 @@
-"""What others need of an output: the catalog, and training shards."""
+"""What others need of an output: the catalog, training shards, and what a model is worth on them."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 from flows.flow_runs import claim
 from flows.orchestration import create_table_artifact, flow, get_run_logger
@@ -9,7 +12,7 @@ from pipeline.catalog.build import Catalog, build_catalog
 from pipeline.places import place
 from pipeline.shards.build import BuildReport, Recipe, build_set
 
-__all__ = ["catalog", "shards"]
+__all__ = ["catalog", "evaluation", "shards"]
 
 
 @flow(name="catalog", flow_run_name="catalog of {out}")
@@ -44,3 +47,21 @@ def shards(out: str, target: str) -> None:
 def build_shards(out: str, target: str) -> BuildReport:
     """Build them."""
     return build_set(place(out), place(target), Recipe())
+
+
+@flow(name="evaluation", flow_run_name="evaluation on {shards}")
+def evaluation(checkpoint: str, shards: str) -> None:
+    """Evaluate a fine-tuned model on the split test, with all modalities that it knows."""
+    claim()
+    found = evaluate_model(checkpoint, shards)
+    plain = {name: value for name, value in found.items() if isinstance(value, (int, float, str))}
+    rows = [{"measure": name, "value": value} for name, value in plain.items()]
+    create_table_artifact(rows, "evaluation", f"{found['task']} on the split test of {shards}. Research use only.")
+
+
+@patient_task("evaluate model")
+def evaluate_model(checkpoint: str, shards: str) -> dict[str, Any]:
+    """Evaluate it."""
+    from flows.evaluation import evaluated
+
+    return evaluated(Path(checkpoint), Path(shards), "test")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from flows.conversion import Conversion, Converted
 from flows.convert import convert
-from flows.describe import catalog
+from flows.describe import catalog, evaluation
 from flows.describe import shards as build_shards
 from flows.flow_runs import claim
 from flows.orchestration import flow
@@ -16,8 +16,13 @@ __all__ = ["nightly"]
 
 
 @flow(name="nightly", flow_run_name="nightly {conversion.manifest}")
-def nightly(conversion: Conversion, check: Literal["new", "all"] = "new", shards: str | None = None) -> Converted:
-    """Convert what is new, changed or damaged, verify, and bring catalog and training shards up to date.
+def nightly(
+    conversion: Conversion,
+    check: Literal["new", "all"] = "new",
+    shards: str | None = None,
+    evaluate: str | None = None,
+) -> Converted:
+    """Convert what is new, changed or damaged, verify, bring catalog and shards up to date, and evaluate on them.
 
     Parameters
     ----------
@@ -25,6 +30,8 @@ def nightly(conversion: Conversion, check: Literal["new", "all"] = "new", shards
         Whether the stores of this night are verified, or every store of the output.
     shards : str, optional
         Folder of the training shards; none are built without.
+    evaluate : str, optional
+        Checkpoint of a fine-tuned model that is evaluated on the split test of the shards.
     """
     claim()
     done = convert(conversion)
@@ -34,4 +41,6 @@ def nightly(conversion: Conversion, check: Literal["new", "all"] = "new", shards
         catalog(conversion.out)
         if shards:
             build_shards(conversion.out, shards)
+            if evaluate:
+                evaluation(evaluate, shards)
     return done

@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from model.config import RunConfig
+    from collections.abc import Iterable
 
-__all__ = ["configured", "data_facts", "set_option"]
+    from model.batch import Batch
+    from model.config import RunConfig
+    from model.data import Loader
+    from model.tasks import Task
+
+__all__ = ["configured", "data_facts", "labelled", "labels_option", "origin", "set_option"]
 
 set_option = click.option(
     "--set", "values", multiple=True, metavar="NAME=VALUE", help="Change a number, e.g. loss.margin=0.2."
+)
+labels_option = click.option(
+    "--labels",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="TABLE",
+    help="CSV or Parquet with a column recording or subject; the set's index without.",
 )
 
 
@@ -53,17 +64,58 @@ def _value(text: str) -> Any:
         return text
 
 
+def labelled(nights: Loader, shards: Path, task: Task, table: Path | None) -> Iterable[Batch]:
+    """Return the nights with what a table says of them, where the task's answers are there.
+
+    Raises
+    ------
+    SelectionError
+        When the table does not fit.
+    """
+    from model.targets import with_targets
+    from model.tasks import TARGETS
+    from pipeline.shards.targets import read_targets
+
+    if task.label != TARGETS:
+        if table is not None:
+            raise click.UsageError(f"--labels is for diseases and survival, not for {task.name}")
+        return nights
+    return with_targets(nights, read_targets(shards, nights.nights, task.classes, table))
+
+
 def data_facts(shards: Path) -> dict[str, Any]:
-    """Return what a checkpoint says of the set that it was trained on: digest, size, terms."""
+    """Return what a checkpoint says of the set that it was trained on.
+
+    Its digest, size, cohorts, view and terms; and mean and standard deviation of the split train, by which stores
+    are scaled that are read without the set.
+    """
     import hashlib
 
     from pipeline.shards.documents import checked_set
-    from schemas.shard import SET
+    from pipeline.shards.sources import source_of
+    from schemas.shard import SET, STATISTICS
 
-    content = (shards / SET).read_bytes()
+    source = source_of(shards)
+    content = source.read(SET)
     said = checked_set(content, shards.name)
+    moments = json.loads(source.read(STATISTICS))["modalities"]
+    view = said["view"]
     return {
+        "name": shards.name,
         "set": hashlib.sha256(content).hexdigest(),
+        "cohorts": sorted(said["terms"]["releases"]),
         "splits": {name: part.get("n_recording") for name, part in said["splits"].items()},
+        "view": view and view["name"],
+        "statistics": {name: {key: own[key] for key in ("mean", "sd")} for name, own in moments.items()},
         "terms": said["terms"],
     }
+
+
+def origin(pretrained: Path | None) -> dict[str, Any] | None:
+    """Return what a fine-tuned checkpoint says of the one that it began with: its digest and its data."""
+    from model.checkpoint import load
+
+    if pretrained is None:
+        return None
+    facts = load(pretrained)[1]
+    return {"sha256": facts["sha256"], "data": facts["data"]}

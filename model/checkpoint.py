@@ -2,7 +2,7 @@
 
 A run's folder holds ``step-<n>`` folders; each is written under another name, made durable and renamed, so that a
 kill leaves the last good one. ``checkpoint.json`` has the digest of the tensors, the configuration, the state of
-the data and where the data came from.
+the data and where the data came from; ``card.md`` tells it to people.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from model.card import CARD, card_text
 from schemas.errors import CheckpointInvalid
 from schemas.store import PART
 
-__all__ = ["latest", "load", "save"]
+__all__ = ["folder_of", "latest", "load", "save"]
 
 _TENSORS, _FACTS = "tensors.safetensors", "checkpoint.json"
 _FORMAT = "sleep2vec checkpoint"
@@ -46,7 +47,8 @@ def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary / _TENSORS)
     own = {"format": _FORMAT, "version": _VERSION, "step": step, "sha256": _digest(temporary / _TENSORS)}
     (temporary / _FACTS).write_text(json.dumps(own | dict(facts), indent=1), "utf-8")
-    for file in (temporary / _TENSORS, temporary / _FACTS, temporary):
+    (temporary / CARD).write_text(card_text(own | dict(facts)), "utf-8")
+    for file in (temporary / _TENSORS, temporary / _FACTS, temporary / CARD, temporary):
         _sync(file)
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
@@ -62,6 +64,20 @@ def latest(run: Path) -> Path | None:
     return steps[-1] if steps else None
 
 
+def folder_of(path: Path) -> Path:
+    """Return a checkpoint's folder: the one that is named, or the newest of a run.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When there is none.
+    """
+    folder = path if (path / _FACTS).is_file() else latest(path)
+    if folder is None:
+        raise CheckpointInvalid("there is no checkpoint here", where=path.name, do="Name a run's folder.")
+    return folder
+
+
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a checkpoint, or the newest of a run.
 
@@ -75,9 +91,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     CheckpointInvalid
         When there is none, or it is not what was written.
     """
-    folder = path if (path / _FACTS).is_file() else latest(path)
-    if folder is None:
-        raise CheckpointInvalid("there is no checkpoint here", where=path.name, do="Name a run's folder.")
+    folder = folder_of(path)
     try:
         facts = json.loads((folder / _FACTS).read_text("utf-8"))
         kind, version, digest = facts["format"], facts["version"], facts["sha256"]

@@ -19,7 +19,7 @@ from model.optimise import learning_rate, make_optimiser
 from model.tasks import TARGETS, loss_of, target_of, task
 from schemas.errors import CheckpointInvalid, ModelError
 
-__all__ = ["Mode", "finetune", "open_model", "start_model"]
+__all__ = ["Mode", "finetune", "load_weights", "open_model", "start_model"]
 
 Mode = Literal["probe", "lora", "full"]
 
@@ -51,7 +51,7 @@ def start_model(
     else:
         tensors, facts = checkpoint.load(pretrained)
         model = Downstream(RunConfig.from_json(facts["config"]).model, own, is_frozen=mode == "probe")
-        _load(model.network, tensors, "average/")
+        load_weights(model.network, tensors, "average/")
     if mode == "lora":
         adapt(model.network, rank)
     return model
@@ -130,11 +130,18 @@ def open_model(path: Path) -> tuple[Downstream, dict[str, Any]]:
             "the checkpoint is of a pre-training run", where=path.name, do="Fine-tune it first: sleep2vec finetune."
         )
     model = Downstream(RunConfig.from_json(facts["config"]).model, task(facts["task"], facts.get("columns", ())))
-    _load(model, tensors, "model/")
+    load_weights(model, tensors, "model/")
     return model.eval(), facts
 
 
-def _load(module: nn.Module, tensors: dict[str, torch.Tensor], prefix: str) -> None:
+def load_weights(module: nn.Module, tensors: dict[str, torch.Tensor], prefix: str) -> None:
+    """Put a checkpoint's tensors of a prefix into a module.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When they do not fit.
+    """
     own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     try:
         module.load_state_dict(own)

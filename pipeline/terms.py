@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["strictest"]
+__all__ = ["joined", "strictest"]
 
 
 def strictest(sources: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
@@ -32,5 +32,22 @@ def strictest(sources: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any
         "agreements": sorted({str(terms.get("agreement") or "unknown") for _, terms in told}),
         "citations": sorted({str(terms["citation"]) for _, terms in told if terms.get("citation")}),
         "urls": sorted({str(terms["url"]) for _, terms in told if terms.get("url")}),
+        "releases": {cohort: sorted(found) for cohort, found in sorted(releases.items())},
+    }
+
+
+def joined(told: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what may be done with several sets together, each with what `strictest` gave; none allows nothing."""
+    parts = list(told)
+    releases: dict[str, set[str]] = {}
+    for part in parts:
+        for cohort, found in part["releases"].items():
+            releases.setdefault(cohort, set()).update(found)
+    return {
+        **{use: bool(parts) and all(part[use] for part in parts) for use in ("redistribution", "commercial")},
+        **{
+            words: sorted({word for part in parts for word in part[words]})
+            for words in ("agreements", "citations", "urls")
+        },
         "releases": {cohort: sorted(found) for cohort, found in sorted(releases.items())},
     }

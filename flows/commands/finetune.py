@@ -1,21 +1,27 @@
-"""``sleep2vec finetune``: a head for a task, and the network under it or not."""
+"""``sleep2vec finetune``: a head for a task, and the network under it, adapters of it, or neither."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flows.many_words import MODALITIES, ManyWords
 from flows.parameters import LOCAL_FOLDER, LOCAL_THAT_EXISTS
-from flows.training import configured, data_facts, set_option
+from flows.training import configured, data_facts, labelled, labels_option, origin, set_option
+
+if TYPE_CHECKING:
+    from model.finetune import Mode
 
 __all__ = ["command"]
 
 
 @click.command("finetune", cls=ManyWords)
 @click.option("--config", "name", default="tiny", show_default=True, help="tiny, base, large, or a JSON file.")
-@click.option("--task", required=True, help="stage5, stage4, stage3, apnea, arousal, sex or age.")
+@click.option(
+    "--task", required=True, help="stage5, stage4, stage3, apnea, arousal, sex, age, diseases or survival."
+)
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path, exists=True), help="A run of pretrain; scratch without."
 )
@@ -25,7 +31,16 @@ __all__ = ["command"]
 @click.option(
     "--few-shot", type=click.IntRange(1), metavar="K", help="Labels of K persons only, drawn by the seed."
 )
-@click.option("--frozen", is_flag=True, help="A probe: train the head alone.")
+@click.option(
+    "--mode",
+    type=click.Choice(["probe", "lora", "full"]),
+    default="full",
+    show_default=True,
+    help="Train the head alone, low-rank adapters, or all.",
+)
+@click.option("--rank", type=click.IntRange(1), default=8, show_default=True, help="Of the adapters.")
+@click.option("--columns", default="", metavar="NAME,NAME", help="Diseases; or years and event, for survival.")
+@labels_option
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Batches of nights.")
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Nights of a batch.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of head, order and modalities left out.")
@@ -39,7 +54,10 @@ def command(
     out: Path,
     modalities: tuple[str, ...],
     few_shot: int | None,
-    frozen: bool,
+    mode: Mode,
+    rank: int,
+    columns: str,
+    labels: Path | None,
     steps: int,
     batch: int,
     seed: int,
@@ -48,7 +66,9 @@ def command(
 ) -> None:
     """Fine-tune for a task on the split train.
 
-    Half of the batches see only some of the modalities, so that the model works with any of them.
+    Half of the batches see only some of the modalities, so that the model works with any of them. For diseases and
+    survival the answers are columns of a table of persons (--labels, --columns): yes, no or numbers; what is blank
+    or unknown does not count.
     """
     from dataclasses import replace
 
@@ -59,17 +79,18 @@ def command(
 
     device = device_of(device)
     run = configured(name, values, seed=seed, **{"optim.n_step": steps})
-    own = task_of(task)
-    labels = (own.label,) if own.label.startswith(("stage", "event")) else ()
+    named = [name.strip() for name in columns.split(",") if name.strip()]
+    own = task_of(task, named)
     options = Options(modalities=modalities or None, device=device, n_person=few_shot)
-    nights = open_nights(shards, batch=batch, seed=seed, labels=labels, is_endless=True, options=options)
+    nights = open_nights(shards, batch=batch, seed=seed, labels=own.labels, is_endless=True, options=options)
     run = replace(run, model=replace(run.model, modalities=tuple(map(str, nights.modalities))))
-    model = start_model(run, task, checkpoint, is_frozen=frozen)
-    facts = {"data": data_facts(shards), "few_shot": few_shot}
+    model = start_model(run, task, checkpoint, mode=mode, rank=rank, columns=named)
+    facts = {"data": data_facts(shards), "few_shot": few_shot, "mode": mode, "pretrained": origin(checkpoint)}
 
     def show(step: int, loss: float) -> None:
         if step % max(1, steps // 10) == 0 or step == steps:
             click.echo(f"batch {step}/{steps}: loss {loss:.3f}", err=True)
 
-    finetune(model, nights, out, run.optim, facts, seed=seed, device=device, on_step=show)
+    batches = labelled(nights, shards, own, labels)
+    finetune(model, batches, out, run.optim, facts, seed=seed, device=device, on_step=show)
     click.echo(f"next: sleep2vec evaluate --checkpoint {out} --shards {shards}")

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from flows.conversion import Conversion
     from flows.orchestration import RunnerDeployment
 
-__all__ = ["conversion_of", "conversion_options", "deployment_of", "require_server", "schedule_options"]
+__all__ = [
+    "check_evaluation",
+    "conversion_of",
+    "conversion_options",
+    "deployment_of",
+    "require_server",
+    "schedule_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +48,7 @@ def conversion_options(command: F) -> F:
             help="Which stores are verified afterwards.",
         ),
         click.option("--shards", type=LOCAL_NAME, metavar="DIR", help="Keep shards of all good recordings there."),
+        click.option("--evaluate", metavar="CHECKPOINT", help="Evaluate a fine-tuned model on their split test."),
     )
     for option in reversed(options):
         command = option(command)
@@ -66,6 +74,17 @@ def conversion_of(options: dict[str, Any]) -> Conversion:
     return Conversion(**options)
 
 
+def check_evaluation(shards: str | None, evaluate: str | None) -> None:
+    """Refuse a model without shards to evaluate it on.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    if evaluate and not shards:
+        raise click.UsageError("--evaluate needs --shards: models are evaluated on the split test of a set.")
+
+
 def require_server(*, is_temporary_enough: bool) -> None:
     """Wait for the server that is named.
 
@@ -89,6 +108,7 @@ def require_server(*, is_temporary_enough: bool) -> None:
 def deployment_of(
     check: Any,
     shards: str | None,
+    evaluate: str | None,
     cron: str | None,
     interval_s: float | None,
     name: str | None,
@@ -106,7 +126,10 @@ def deployment_of(
 
     if cron and interval_s:
         raise click.UsageError("--cron or --interval, not both.")
+    check_evaluation(shards, evaluate)
     require_server(is_temporary_enough=False)
     what = conversion_of(conversion)
     name = name or load_manifest(what.manifest).cohort
-    return nightly_deployment(name, what, check=check, shards=shards, cron=cron, interval_s=interval_s)
+    return nightly_deployment(
+        name, what, check=check, shards=shards, evaluate=evaluate, cron=cron, interval_s=interval_s
+    )

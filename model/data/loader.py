@@ -25,7 +25,7 @@ from model.data.normalise import Scaling
 from model.data.plan import NightPlan, Pair, PairPlan, Plan, WindowPlan, all_pairs
 from model.data.ring import Ring, Slot
 from pipeline.shards.people import read_people
-from pipeline.shards.read import ShardSet, open_shards
+from pipeline.shards.read import Nights, ShardSet, open_shards
 from schemas.errors import CheckpointInvalid, ModelError
 from schemas.vocabulary import Modality
 
@@ -110,6 +110,11 @@ class Loader:
     def modalities(self) -> tuple[str, ...]:
         """What batches may hold."""
         return self._plan.spans.modalities
+
+    @property
+    def nights(self) -> Nights:
+        """The recordings of the split; batches say their positions."""
+        return self._gatherer.shards.nights
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches from the current place on: without end, or to the end of the pass."""

@@ -15,6 +15,7 @@ from pipeline.catalog.table import FILES, encoded, frame, open_table, write_whol
 from pipeline.places import entries, storage_errors
 from pipeline.splits import Person, Splits, check_splits
 from pipeline.write.ledger import read_ledger, store_path
+from schemas.embedding import EMBEDDING
 from schemas.errors import PsgError, StorageError, StoreIncomplete
 
 __all__ = ["Catalog", "Problem", "build_catalog", "collect", "people"]
@@ -129,7 +130,7 @@ def _stores(out: Path) -> Iterator[_Store]:
             (cohort, name.removesuffix(".zarr"))
             for cohort in cohorts
             for name, is_folder in entries(out / cohort)
-            if is_folder and name.endswith(".zarr")
+            if is_folder and name.endswith(".zarr") and not name.endswith(EMBEDDING)
         }
     for cohort, key in sorted(present | set(rows)):
         digest = rows.get((cohort, key)) if (cohort, key) in present else None

@@ -25,6 +25,7 @@ from pipeline.places import (
     storage_errors,
 )
 from pipeline.write.digest import stat_digest, stat_digests
+from schemas.embedding import EMBEDDING
 from schemas.store import ARRAY_FILE, PART
 
 __all__ = [
@@ -90,7 +91,7 @@ def _stores(out: Path) -> list[Path]:
             cohort / name
             for cohort in cohorts
             for name, is_folder in entries(cohort)
-            if is_folder and name.endswith(".zarr")
+            if is_folder and name.endswith(".zarr") and not name.endswith(EMBEDDING)
         ]
 
 
@@ -179,7 +180,7 @@ def _upload(temporary: Path, final: Path) -> None:
 
 
 def withdraw(store: Path) -> None:
-    """Remove a published store, in one step for any reader; nothing happens where there is none.
+    """Remove a published store and its embedding, each in one step for any reader, where there is one.
 
     Raises
     ------
@@ -188,6 +189,7 @@ def withdraw(store: Path) -> None:
     """
     with storage_errors("the store cannot be removed"):
         _take_away(store)
+        _take_away(store.with_name(store.name.removesuffix(".zarr") + EMBEDDING))
 
 
 def _take_away(store: Path) -> None:

@@ -19,7 +19,8 @@ from tests.command_line import COMMAND, environment, in_process, sleep2vec
 
 COMMANDS = (
     *("demo", "synth", "scan", "manifest", "convert", "status", "quarantine", "gc", "inspect", "verify"),
-    *("catalog", "splits", "shards", "pretrain", "finetune", "evaluate", "nightly", "serve", "deploy"),
+    *("catalog", "splits", "shards", "pretrain", "finetune", "evaluate", "embed", "stage"),
+    *("nightly", "serve", "deploy"),
 )
 MANIFEST_COMMANDS = ("check", "list", "new", "schema", "show")
 

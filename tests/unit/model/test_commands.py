@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from model.alignment import share_aligned
+from model.card import terms_of
+from pipeline.terms import strictest
 from tests import command_line
 from tests.made_set import MODALITIES, made_night, made_set
 
@@ -46,7 +48,7 @@ def test_pretrain_leaves_a_checkpoint_metrics_and_the_alignment(shards: Path, ru
     """The checkpoint names its data and their terms; every pair of modalities has its share."""
     facts = json.loads((run / "step-0000006" / "checkpoint.json").read_text())
     assert facts["step"] == 6
-    assert set(facts["data"]) == {"set", "splits", "terms"}
+    assert set(facts["data"]) == {"name", "set", "cohorts", "splits", "view", "statistics", "terms"}
     assert facts["config"]["model"]["modalities"] == [str(modality) for modality in MODALITIES]
     found = json.loads((run / "alignment.json").read_text())
     assert found["split"] == "val"
@@ -76,6 +78,81 @@ def test_finetune_and_evaluate_with_any_subset(shards: Path, run: Path) -> None:
     assert "stage5 on 2 nights of 2 persons, split test" in words.stdout
 
 
+def test_a_card_says_what_a_model_was_made_of(shards: Path, run: Path) -> None:
+    """Both sets by name and digest, terms, configuration; and what an evaluation found, when asked."""
+    out = shards.parent / "lora"
+    arguments = ("--task", "stage3", "--checkpoint", run, "--shards", shards, "--out", out, "--mode", "lora")
+    assert in_process("finetune", *arguments, "--steps", 1, "--device", "cpu").returncode == 0
+    digest = json.loads((run / "step-0000006" / "checkpoint.json").read_text())["data"]["set"]
+    assert digest in (run / "step-0000006" / "card.md").read_text()
+    card = out / "step-0000001" / "card.md"
+    before = card.read_text()
+    for words in (
+        "fine-tuned for stage3 (lora)",
+        "made_up",
+        "redistribution: yes",
+        "optim.learning_rate",
+        "None kept",
+    ):
+        assert words in before, words
+    assert before.count(digest) == 2
+    for _ in range(2):
+        result = in_process("evaluate", "--checkpoint", out, "--shards", shards, "--card", "--json")
+        assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert all(row["recording"].startswith("made/") for row in found["recordings"])
+    after = card.read_text()
+    assert after.count("- stage3, split test") == 1
+    assert f"accuracy {found['accuracy']:.3f}" in after
+    assert "made/" not in after
+
+
+def test_terms_are_the_strictest_of_all_data() -> None:
+    """A model pre-trained on what must not be passed on is not passed on, whatever it was fine-tuned on."""
+    free = strictest([("a", {"agreement": "A", "redistribution": True, "commercial": True, "release": "1"})])
+    bound = strictest([("b", {"agreement": "B", "redistribution": False, "commercial": True, "release": "2"})])
+    facts = {"task": "sex", "data": {"terms": free}, "pretrained": {"data": {"terms": bound}}}
+    found = terms_of(facts)
+    assert (found["redistribution"], found["commercial"]) == (False, True)
+    assert found["agreements"] == ["A", "B"]
+    assert found["releases"] == {"a": ["1"], "b": ["2"]}
+    assert terms_of({})["redistribution"] is False
+
+
+def test_a_table_of_persons_has_the_answers(shards: Path, run: Path, tmp_path: Path) -> None:
+    """Diseases in words, with some unknown; columns of the index; what does not fit is told."""
+    table = tmp_path / "persons.csv"
+    rows = [
+        f"made/{n},{'yes' if n % 2 else 'no'},{'unknown' if n == 1 else n % 3 % 2}" for n in (*range(8), 30, 31)
+    ]
+    table.write_text("subject,hypertension,stroke\n" + "\n".join(rows) + "\n")
+    out = tmp_path / "head"
+    common = ("--checkpoint", run, "--shards", shards, "--device", "cpu", "--steps", 2)
+    columns = ("--columns", "hypertension,stroke")
+    result = in_process("finetune", "--task", "diseases", *columns, "--labels", table, "--out", out, *common)
+    assert result.returncode == 0, result.stderr
+    result = in_process("evaluate", "--checkpoint", out, "--shards", shards, "--labels", table, "--json")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert {name: own["n"] for name, own in found["classes"].items()} == {"hypertension": 2, "stroke": 2}
+    words = in_process("evaluate", "--checkpoint", out, "--shards", shards, "--labels", table)
+    assert "hypertension" in words.stdout
+    index = ("--task", "survival", "--columns", "age_years,length", "--out", tmp_path / "survival")
+    assert in_process("finetune", *index, *common).returncode == 0
+    for arguments, said in (
+        (("--task", "diseases", "--columns", "gout", "--labels", table), "gout"),
+        (("--task", "diseases", "--columns", "sex"), "neither yes, no nor a number"),
+        (("--task", "diseases"), "which diseases"),
+        (("--task", "sex", "--labels", table), "for diseases and survival"),
+    ):
+        result = in_process("finetune", *arguments, "--out", tmp_path / "none", *common)
+        assert result.returncode == 2
+        assert said in result.stderr
+    table.write_text("subject,stroke\nsomebody,1\n")
+    result = in_process("evaluate", "--checkpoint", out, "--shards", shards, "--labels", table)
+    assert "lacks a column" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -98,8 +175,8 @@ def test_mistakes_say_what_to_do(shards: Path, tmp_path: Path, arguments: tuple[
 def test_a_modality_that_the_model_never_saw_is_refused(shards: Path, run: Path) -> None:
     """Evaluation with ECG needs a model, and a set, that has it."""
     out = shards.parent / "probe"
-    arguments = ("--task", "sex", "--checkpoint", run, "--shards", shards, "--out", out, "--frozen", "--steps", 1)
-    assert in_process("finetune", *arguments, "--device", "cpu").returncode == 0
+    arguments = ("--task", "sex", "--checkpoint", run, "--shards", shards, "--out", out, "--steps", 1)
+    assert in_process("finetune", *arguments, "--mode", "probe", "--device", "cpu").returncode == 0
     result = in_process("evaluate", "--checkpoint", out, "--shards", shards, "--modalities", "ecg")
     assert result.returncode == 2
     assert "ecg" in result.stderr

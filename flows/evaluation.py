@@ -1,0 +1,71 @@
+"""Evaluate a checkpoint on a set: what the command and the nightly flow share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["evaluated", "in_words"]
+
+
+def evaluated(
+    checkpoint: Path,
+    shards: Path,
+    split: str,
+    modalities: tuple[str, ...] = (),
+    labels: Path | None = None,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Return the report of a fine-tuned model on whole nights of a split.
+
+    Parameters
+    ----------
+    modalities : tuple of str
+        Any subset of those that the model knows; all of them without.
+    labels : Path, optional
+        A table of persons, for tasks whose answers are there.
+    """
+    from flows.training import data_facts, labelled
+    from model.data.loader import Options, open_nights
+    from model.evaluate import answer, report
+    from model.finetune import open_model
+
+    model, _ = open_model(checkpoint)
+    wanted = modalities or model.fusion.modalities
+    options = Options(split=split, modalities=wanted, device=device)
+    nights = open_nights(shards, labels=model.task.labels, options=options)
+    answers = answer(model.to(device), labelled(nights, shards, model.task, labels), wanted, device=device)
+    found = report(answers, model, wanted)
+    for own in found.get("recordings", ()):
+        own["recording"] = nights.nights.recording[own["recording"]]
+    return found | {"split": split, "set": data_facts(shards)["set"]}
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """Return a report in a few lines."""
+    of_whom = f"{found['n_recordings']} nights of {found['n_subjects']} persons"
+    lines = [f"{found['task']} on {of_whom}, split {found['split']}", f"with {' '.join(found['modalities'])}"]
+    if "mae" in found:
+        lines.append(
+            _measure("absolute error", found["mae"], found["interval"]["mae"]) + f" years, {found['n']} nights"
+        )
+    if "c_index" in found:
+        lines.append(_measure("concordance", found["c_index"], found["interval"]["c_index"]))
+        lines.append(f"{found['n_event']} events in {found['n']} nights")
+    for name, own in found.get("classes", {}).items():
+        lines.append(
+            _measure(name, own["auroc"], own["interval"]["auroc"]) + f" AUROC, {own['n_yes']} of {own['n']}"
+        )
+    if "accuracy" in found:
+        for name, words in (("accuracy", "accuracy"), ("kappa", "Cohen's kappa"), ("macro_f1", "macro F1")):
+            lines.append(_measure(words, found[name], found["interval"][name]))
+        lines.append("F1 " + ", ".join(f"{name} {value:.2f}" for name, value in found["f1"].items()))
+    if "events_per_hour" in found:
+        own = found["events_per_hour"]
+        lines.append(_measure("error per hour", own["mae"], own["interval"]["mae"]) + f", bias {own['bias']:+.1f}")
+    return "\n".join(lines)
+
+
+def _measure(words: str, value: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{words:14s} {value:.3f}  (95 % interval over persons {low:.3f} to {high:.3f})"

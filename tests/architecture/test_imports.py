@@ -21,7 +21,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pydantic": ("schemas", "pipeline.manifests", "pipeline.synth", "flows.conversion", "flows.verify"),
     "xarray": ("pipeline", "model", "flows"),
     "scipy": ("pipeline",),
-    "yaml": ("pipeline.manifests", "pipeline.synth"),
+    "yaml": ("pipeline.manifests", "pipeline.synth", "flows.commands.experiment"),
     "edfio": ("pipeline.read", "pipeline.synth"),
     "pyedflib": ("pipeline.read", "pipeline.synth"),
     "mne": ("pipeline.read", "pipeline.synth"),
@@ -38,7 +38,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "polars": ("pipeline.catalog", "pipeline.shards"),
     "neurokit2": ("pipeline.derive",),
     "sleepecg": ("pipeline.derive",),
-    "matplotlib": ("pipeline.report",),
+    "matplotlib": ("pipeline.report", "model.experiments.result"),
     "dask": ("pipeline.batch.dask_executor",),
     "distributed": ("pipeline.batch.dask_executor",),
     "prefect": ("flows.orchestration",),
@@ -46,11 +46,13 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("flows",),
     "torch": ("model",),
     "safetensors": ("model",),
+    "sklearn": ("model.experiments",),
 }
 DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "upath": "universal-pathlib",
     "google_crc32c": "google-crc32c",
+    "sklearn": "scikit-learn",
     "aiobotocore": "s3fs",  # which is built on it
 }  # where the import has another name
 

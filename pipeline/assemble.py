@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from pipeline.align import Grid
 from pipeline.derive.resample import RESAMPLER
@@ -45,6 +46,7 @@ def assemble(
     scored: Mapping[str, Scored],
     channels: Sequence[Channel],
     derived: Derived,
+    therapy: NDArray[np.int8] | None,
     indices: Mapping[str, Any],
     labels: Iterable[str],
     findings: Sequence[Finding],
@@ -57,6 +59,8 @@ def assemble(
         In montage order.
     derived : Derived
         What was computed from them; its channels follow.
+    therapy : ndarray, shape (n_epoch,), int8, or None
+        From `pipeline.therapy.therapy_of`.
     indices : mapping of str to JSON values
         Root attributes from `pipeline.night_indices.index_attributes`.
     labels : iterable of str
@@ -73,6 +77,7 @@ def assemble(
     variables |= {c.channel: _derived_channel(c) for c in derived.channels}
     names = np.array(list(variables), dtype=object)
     variables |= {name: (ARRAYS[name].dims, table) for name, table in derived.tables.items()}
+    variables |= {} if therapy is None else {"therapy": ("epoch", therapy)}
     variables |= _stages(grid) | _quality([*channels, *derived.channels]) | _events(events, set(labels))
     coords = {
         "epoch_start_s": ("epoch", np.arange(grid.n_epoch, dtype=np.float64) * EPOCH_S),

@@ -17,6 +17,7 @@ from pipeline.night_indices import compare_indices, index_attributes, indices_of
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import open_night
+from pipeline.therapy import therapy_findings, therapy_of
 from schemas.manifest import CohortManifest
 
 __all__ = ["harmonise"]
@@ -58,6 +59,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
         events, event_findings = place_events(annotations.events, grid)
         channels = [make_channel(p, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch) for p in plans]
         derived = derive_night(channels, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch)
+        therapy = therapy_of(channels)
         indices = indices_of(grid, events, annotations.scored, channels, derived.tables)
         return assemble(
             key=source.key,
@@ -69,6 +71,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
             scored=annotations.scored,
             channels=channels,
             derived=derived,
+            therapy=therapy,
             indices=index_attributes(indices, source.subject.indices),
             labels=night.labels,
             findings=[
@@ -81,5 +84,6 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
                 *(f for channel in channels for f in channel.findings),
                 *derived.findings,
                 *compare_indices(indices, source.subject.indices),
+                *therapy_findings(therapy, source.study_type),
             ],
         )

@@ -70,6 +70,7 @@ class Kind(StrEnum):
     SPO2 = "spo2"
     PULSE_RATE = "pulse_rate"
     TEMPERATURE = "temperature"
+    PAP_PRESSURE = "pap_pressure"
     POSITION = "position"
     LIGHT = "light"
     STATUS = "status"
@@ -130,6 +131,7 @@ KINDS: dict[Kind, KindSpec] = {
     ),
     Kind.PULSE_RATE: KindSpec(_slow, _held, Unit.BPM, 2**-6, None, None, "pulse rate"),
     Kind.TEMPERATURE: KindSpec(_slow, _held, Unit.DEGREE_CELSIUS, 2**-9, None, None, "body temperature"),
+    Kind.PAP_PRESSURE: KindSpec(_slow, _held, Unit.CMH2O, 2**-8, None, None, "positive airway pressure"),
     Kind.POSITION: KindSpec(_step, _code, _au, 1.0, None, None, "body position"),
     Kind.LIGHT: KindSpec(_step, _code, _au, 1.0, None, None, "room light"),
     Kind.STATUS: KindSpec(_step, _code, _au, 1.0, None, None, "device status"),
@@ -165,6 +167,7 @@ CANONICAL_CHANNELS: dict[str, Kind] = {
     r"spo2": Kind.SPO2,
     r"pulse_rate": Kind.PULSE_RATE,
     r"temp_rectal": Kind.TEMPERATURE,
+    r"pap_pressure": Kind.PAP_PRESSURE,
     r"position": Kind.POSITION,
     r"light": Kind.LIGHT,
     r"status(_[a-z0-9]+)?": Kind.STATUS,

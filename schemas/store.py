@@ -147,12 +147,16 @@ ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
     }
 )
 
-# What a night has where it was scored more than once; the first scorer's stages are ``stage``.
+_THERAPY = {-1: "unknown", 0: "off", 1: "on"}
+
+# What a night has where it was scored more than once, the first scorer's stages being ``stage``; and where a signal
+# tells airway pressure.
 OPTIONAL_ARRAYS: Mapping[str, ArraySpec] = MappingProxyType(
     {
         f"stage_scorer{n}": ArraySpec(("epoch",), "int8", -1, "1", f"sleep stage, scorer {n}", "required", _STAGES)
         for n in range(2, MAX_SCORERS + 1)
     }
+    | {"therapy": ArraySpec(("epoch",), "int8", -1, "1", "positive airway pressure", "required", _THERAPY)}
 )
 
 DERIVED = "derived"  # resampler of the channels that are computed from other channels

@@ -12,6 +12,7 @@ __all__ = [
     "EPOCH_S",
     "MAX_SCORERS",
     "UNSCORED",
+    "USUAL_STUDY_TYPES",
     "BeatType",
     "Modality",
     "Outcome",
@@ -123,3 +124,7 @@ class StudyType(StrEnum):
     MSLT = "mslt"
     HSAT = "hsat"
     UNKNOWN = "unknown"
+
+
+# What sets and queries take unless they are told otherwise: nights of sleep at its own, with all sensors.
+USUAL_STUDY_TYPES = (StudyType.DIAGNOSTIC, StudyType.UNKNOWN)

@@ -29,6 +29,7 @@ PACKING = {
     "spo2": (4, 120, "%", 2**-7, None, "spo2"),
     "pulse_rate": (4, 120, "bpm", 2**-6, None, None),
     "temperature": (4, 120, "degC", 2**-9, None, None),
+    "pap_pressure": (4, 120, "cmH2O", 2**-8, None, None),
     "position": (1, 30, "1", 1.0, None, None),
     "light": (1, 30, "1", 1.0, None, None),
     "status": (1, 30, "1", 1.0, None, None),

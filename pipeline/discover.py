@@ -56,6 +56,8 @@ class Source:
         tables use them. Never part of an output.
     findings : tuple of Finding
         What was noticed before any file was read.
+    left_out : frozenset of {"stages", "events"}
+        Parts of the annotations that the manifest excludes.
     """
 
     key: RecordingKey
@@ -68,6 +70,7 @@ class Source:
     study_type: StudyType = StudyType.UNKNOWN
     subject: SubjectFields = field(default_factory=SubjectFields)
     findings: tuple[Finding, ...] = ()
+    left_out: frozenset[str] = frozenset()
     beats: Path | None = None
     companions: tuple[Path, ...] = ()
     stats: tuple[FileStat, ...] = ()
@@ -171,7 +174,9 @@ def discover(manifest: CohortManifest, root: Path) -> tuple[Source, ...]:
     _refuse_equal(nights, names, show_files=salt is None)
     with storage_errors("the root cannot be listed"):
         stats = files_below(root) if is_remote(root) else {}
-    sources = (_source(manifest.cohort, root, folders, stats, *pair) for pair in zip(nights, names, strict=True))
+    bad = _bad_parts(manifest)
+    found = (_source(manifest.cohort, root, folders, stats, *pair) for pair in zip(nights, names, strict=True))
+    sources = (_leave_out(source, bad.get(source.published, frozenset())) for source in found)
     if salt is not None:
         sources = (_pseudonymous(source, salt) for source in sources)
     return tuple(sorted(sources, key=lambda source: source.key.name))
@@ -242,6 +247,20 @@ def _source(
 
 def _matching(folders: Folders, pattern: str | None, night: _Night) -> list[str]:
     return [path for path, _ in folders.find(pattern, night.fields)] if pattern else []
+
+
+def _bad_parts(manifest: CohortManifest) -> dict[str, frozenset[str]]:
+    """Return by key what of a recording is known to be bad, where it is not the whole of it."""
+    parts: dict[str, frozenset[str]] = {}
+    for exclusion in manifest.exclude:
+        if exclusion.what != "recording":
+            parts[exclusion.key] = parts.get(exclusion.key, frozenset()) | {exclusion.what}
+    return parts
+
+
+def _leave_out(source: Source, parts: frozenset[str]) -> Source:
+    known = tuple(finding("PSG-A017", f"the {part} are left out") for part in sorted(parts))
+    return replace(source, left_out=parts, findings=(*source.findings, *known)) if parts else source
 
 
 def _several(n_annotation: int) -> tuple[Finding, ...]:

@@ -153,6 +153,7 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-A014": FindingKind(_W, "annotation source without stages", "Stages are unscored for this night; check that this is known of the cohort."),
     "PSG-A015": FindingKind(_W, "clocks of annotations and signals differ", "Aligned by time of day; check the night."),
     "PSG-A016": FindingKind(_W, "another scorer's epochs do not fit the grid", "None: that scorer's stages are left out."),
+    "PSG-A017": FindingKind(_W, "stages or events that the cohort knows to be wrong left out", "None: the manifest gives reason and source."),
     "PSG-A030": FindingKind(_W, "positive airway pressure in a diagnostic night", "Say in the manifest what the night was for, or leave the epochs out by the array therapy."),
     "PSG-M001": FindingKind(_W, "no row for this subject in the subjects' table", "Check the key column and its spelling."),
     "PSG-M002": FindingKind(_W, "value without a meaning in the subjects' table", "Map it in subjects.*.codes; it is unknown until then."),

@@ -114,9 +114,10 @@ class Hdf5Rule(Strict):
 
 
 class Exclusion(Strict):
-    """A recording that is known to be bad."""
+    """A recording that is known to be bad, or of which only the stages or only the events are."""
 
     key: str
+    what: Literal["recording", "stages", "events"] = "recording"
     reason: str = Field(min_length=3)
     source: str = Field(min_length=3)
 

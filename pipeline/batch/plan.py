@@ -133,8 +133,8 @@ def plan(
     A recording that failed is tried again in every run: it fails fast, and the fault may have been the disk's.
     """
     sources = tuple(sources)
-    excluded = {exclusion.key: exclusion.reason for exclusion in manifest.exclude}
-    unused = sorted(set(excluded) - {source.published for source in sources})
+    excluded = {exclusion.key: exclusion.reason for exclusion in manifest.exclude if exclusion.what == "recording"}
+    unused = sorted({exclusion.key for exclusion in manifest.exclude} - {source.published for source in sources})
     not_found = sorted(_known(ledger.rows, manifest.cohort) - {source.key.name for source in sources})
     parts = {visit: manifest_part(manifest, visit) for visit in {source.key.visit for source in sources}}
     wanted = [source for source in sources if _is_wanted(source, ledger.rows, only, only_failed=only_failed)]

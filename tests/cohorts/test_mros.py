@@ -127,10 +127,28 @@ NIGHTS = {
     ),
 }
 
+LOST = {  # what the cohort says was lost in past corruption of files
+    "mros-visit1-aa2033": Night(
+        *_paths(1, "aa2033"),
+        [held("SaO2", 1, "%", 94, physical=(0, 100))],
+        [0, 2, 3, 5, 0],
+        [("Hypopnea|Hypopnea", 40, 12)],
+        Truth([-1] * 5, [("hypopnea", 40, 12)], level={"spo2": 94}, findings=["PSG-A017"]),
+    ),
+    "mros-visit1-aa0236": Night(
+        *_paths(1, "aa0236"),
+        [held("SaO2", 1, "%", 95, physical=(0, 100))],
+        [0, 2, 3, 5, 0],
+        [],
+        Truth([0, 2, 3, 4, 0], level={"spo2": 95}, findings=["PSG-A017"]),
+    ),
+}
+NIGHTS |= LOST
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A download of one man's two nights; nothing harmonised is published for the second visit."""
+    """A download with one man's two nights; nothing harmonised is published for the second visit."""
     folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
     harmonised = [{"nsrrid": "AA0001", "visit": 1, "nsrr_age": 77, "nsrr_sex": "male", "nsrr_race": "hispanic"}]
     first = [{"nsrrid": "AA0001", "vsage1": 77, "gender": 2, "hwbmi": 27.5, "mhbp": 1, "mhmi": "A", "poahi3a": 9.5}]
@@ -171,7 +189,13 @@ def test_people(root: Path) -> None:
     ]
     assert {p.history.get("myocardial_infarction", "unknown") for p in (first, second)} == {"unknown"}
     assert (first.indices, second.bmi) == ({"ahi_hp3r_aasm15": 9.5}, None)
-    assert [s.findings for s in sources.values()] == [(), ()]
+    assert [s.findings for name, s in sources.items() if name not in LOST] == [(), ()]
+
+
+def test_lost_events_are_not_read_as_none(stores: dict[str, xr.Dataset]) -> None:
+    """A night without its events does not claim that anybody looked for them."""
+    assert set(stores["mros-visit1-aa0236"].attrs["event_scored"].values()) == {"no"}
+    assert stores["mros-visit1-aa2033"].attrs["event_scored"]["respiratory"] == "yes"
 
 
 def test_ready_made_derivations_are_taken() -> None:

@@ -224,6 +224,14 @@ def test_exclusions_come_first_and_misspelt_ones_are_told(root: Path, out: Path)
     assert plan.unused_exclusions == ("A",)
 
 
+def test_excluded_parts_leave_the_recording(root: Path, out: Path) -> None:
+    """Where only the stages are bad the night is converted; taking them back is another conversion."""
+    rules = [{"key": "a", "what": "stages", "reason": "of another night", "source": "a page"}]
+    changed = manifest(exclude=rules)
+    assert _decisions(root, out, changed) == {"a": ("CONVERT", "MANIFEST"), "b": ("KEEP", "UNCHANGED")}
+    assert make_plan(root, out, changed).unused_exclusions == ()
+
+
 def test_recordings_that_are_not_found_any_more_are_told(root: Path, out: Path) -> None:
     """A night that disappears from the download, or gets another key, does not do so in silence."""
     (root / "nights" / "b.edf").unlink()

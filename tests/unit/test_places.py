@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import socket
 from collections.abc import Iterator
 from itertools import count
@@ -10,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from botocore.exceptions import ClientError
 from fsspec.config import conf
 
 from pipeline.api import open_recording
@@ -25,6 +28,7 @@ from pipeline.places import (
     is_remote,
     local_copy,
     matching_files,
+    open_to_read,
     place,
     read_all,
     remove_files,
@@ -108,6 +112,16 @@ def test_files_go_out_and_come_in_as_they_are(folder: Path, tmp_path: Path) -> N
     with local_copy(folder) as copy:
         assert {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()} == set(names)
     assert not copy.exists()
+
+
+def test_the_head_of_a_file_does_not_cost_the_whole(folder: Path, tmp_path: Path) -> None:
+    """What is read is fetched and a little more; the size is known without."""
+    for top in (folder, tmp_path):
+        (top / "night").write_bytes(bytes(2**20))
+        with open_to_read(top / "night") as file:
+            assert (file.read(256), file.seek(0, os.SEEK_END)) == (bytes(256), 2**20)
+            if top is folder:
+                assert 256 < file.cache.total_requested_bytes < 2**18  # type: ignore[attr-defined]
 
 
 def test_many_are_read_at_once_in_order(folder: Path) -> None:
@@ -238,6 +252,21 @@ def test_what_a_store_says_becomes_our_error(server: str, monkeypatch: pytest.Mo
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         with pytest.raises(StorageError, match="no credentials in the environment"), storage_errors("it failed"):
             (place(f"s3://{BUCKET}/a") / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("BadDigest", "content that does not fit its checksum (BadDigest)"),
+        ("SlowDown", "a failure of the object store (SlowDown)"),
+        ("/a/path", "a failure of the object store (ClientError)"),
+    ],
+)
+def test_the_code_of_an_answer_is_told(code: str, words: str) -> None:
+    """It says what to do more often than any text could; what is no code is not repeated."""
+    answer = ClientError({"Error": {"Code": code, "Message": "of /a/path"}}, "PutObject")
+    with pytest.raises(StorageError, match=re.escape(words)), storage_errors("it failed"):
+        raise OSError(errno.EINVAL, "of /a/path") from answer
 
 
 def test_what_is_not_storage_passes() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.aftermath import unsettled
+from tests.command_line import sleep2vec
 from tests.e2e.flow_campaign import COHORT, kill_and_finish, many_nights, stores
 from tests.postgresql import postgresql
 from tests.prefect_server import Server, command, end, prefect_server, wait_for
@@ -76,6 +77,32 @@ def test_a_failed_recording_is_told_with_its_reason(server: Server, tmp_path: Pa
     assert (failure["reason"], failure["n"]) == ("edf_corrupt", 1)
     assert failure["next command"].startswith("sleep2vec ")
     assert server.runs("nightly")[-1]["state"]["type"] == "COMPLETED"
+
+
+def test_the_night_ends_with_an_evaluation(server: Server, tmp_path: Path) -> None:
+    """A model made from last night's shards is evaluated on tonight's, and its measures are a table of the page."""
+    many_nights(tmp_path / "dl", 10)
+    arguments = (
+        "nightly",
+        COHORT,
+        "--root",
+        tmp_path / "dl",
+        "--out",
+        tmp_path / "out",
+        "--shards",
+        tmp_path / "set",
+    )
+    with command(server, tmp_path, *arguments) as run:
+        assert run.wait(300) == 0
+    head = ("--task", "stage3", "--shards", tmp_path / "set", "--out", tmp_path / "head", "--steps", 1)
+    done = sleep2vec("finetune", *head, "--modalities", "spo2", "ibi", "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with command(server, tmp_path, *arguments, "--evaluate", tmp_path / "head") as run:
+        assert run.wait(300) == 0
+    rows = {row["measure"]: row["value"] for row in server.tables("evaluation")[-1]}
+    assert rows["task"] == "stage3"
+    assert rows["n_recordings"] >= 1
+    assert 0 <= rows["accuracy"] <= 1
 
 
 def test_a_second_run_on_one_output_is_refused(server: Server, tmp_path: Path) -> None:

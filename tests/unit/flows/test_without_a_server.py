@@ -33,7 +33,7 @@ from prefect._internal.analytics.enabled import is_telemetry_enabled
 from prefect.settings import get_current_settings as now
 
 what = Conversion(manifest="synthetic", root="a folder", out="s3://bucket/out")
-found = nightly_deployment("mine", what, check="all", shards="a set", cron="0 2 * * *")
+found = nightly_deployment("mine", what, check="all", shards="a set", evaluate="a run", cron="0 2 * * *")
 mine = process_tags(os.getpid())
 print(json.dumps({
     "client": is_telemetry_enabled(),
@@ -76,6 +76,7 @@ def test_a_deployment_means_the_same_in_every_folder(told: dict[str, object]) ->
         },
         "check": "all",
         "shards": str(ROOT / "a set"),
+        "evaluate": str(ROOT / "a run"),
     }
     assert told["cron"] == ["0 2 * * *"]
 
@@ -96,6 +97,15 @@ def test_schedules_need_a_server(command: str, tmp_path: Path) -> None:
     done = sleep2vec(command, "synthetic", "--root", "a", "--out", "b", cwd=tmp_path, PREFECT_HOME=str(tmp_path))
     assert done.returncode == 2
     assert "prefect server start" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["nightly", "serve"])
+def test_a_model_is_evaluated_on_shards(command: str, tmp_path: Path) -> None:
+    """A checkpoint without a set to evaluate it on is an error of use, told before anything starts."""
+    arguments = (command, "synthetic", "--root", "a", "--out", "b", "--evaluate", "run")
+    done = sleep2vec(*arguments, cwd=tmp_path, PREFECT_HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert "--evaluate needs --shards" in done.stderr
 
 
 def test_converting_needs_no_prefect() -> None:

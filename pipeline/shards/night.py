@@ -103,7 +103,7 @@ def night_blocks(
     yield "stage", stage
     yield "in_bed", values["in_bed"]
     yield "usable_fraction", usable
-    onset_s, duration_s = values["event_onset_s"], store.plain("event_duration_s")
+    onset_s, duration_s = store.plain("event_onset_s"), store.plain("event_duration_s")
     yield from rasters(onset_s, duration_s, values["event_type"], store.attrs["event_scored"], n_epoch).items()
 
 

@@ -21,11 +21,11 @@ from pipeline.shards.documents import arrays_of, checked_set, read_group, small_
 from pipeline.shards.part import PartFile, first_rows, index_part, splits_part
 from pipeline.shards.sources import Source, source_of
 from pipeline.shards.transfer import Counted, Piece, Tally, retried, transfer
-from pipeline.shards.workplace import set_at, workplace
+from pipeline.shards.workplace import clear, set_at, workplace
 from pipeline.shards.write import FileFacts, file_facts, summed
 from pipeline.write.documents import encoded, root_document
 from pipeline.write.publish import publish
-from schemas.errors import ChannelError, SpecViolation, StoreCorrupt, StoreError
+from schemas.errors import ChannelError, SpecViolation, StorageError, StoreCorrupt, StoreError
 from schemas.shard import CARD, FILES, INDEX, NIGHT_ARRAYS, SET, STATISTICS, array_specs, group_name
 from schemas.store import ARRAY_FILE
 from schemas.vocabulary import Modality
@@ -109,7 +109,7 @@ def pull_set(
     OutputBusy
         When another run pulls there, or something else lies there.
     StorageError
-        When the transfer or the disk fails; run the same command again to go on.
+        When the transfer or the disk fails, or the set is replaced meanwhile; run the same command again to go on.
     """
     tally = Tally()
     source = Counted(source_of(url), tally)
@@ -120,13 +120,41 @@ def pull_set(
     if there is not None and there.get("pulled") == note:
         return PullReport(False, forced, there["splits"], 0, 0, 0)
     with workplace(target) as work:
+        _keep_only(work, note)
         whole = _Pull(source, work, said, wanted, tally).run(workers, on_progress or _silent, note)
+        _check_unchanged(source, said, tally)
         publish(work, target)
     return PullReport(True, forced, whole["splits"], tally.n_fetched, tally.n_kept, tally.n_again)
 
 
 def _silent(done: int, total: int) -> None:
     pass
+
+
+def _keep_only(work: Path, note: Mapping[str, Any]) -> None:
+    """Empty the workplace unless it is of the same pull.
+
+    A chunk of another set has its own right checksum, and so has one that was cut for a smaller part: neither could
+    be told from what is wanted here.
+    """
+    try:
+        begun = json.loads((work / SET).read_bytes())
+    except (OSError, ValueError):
+        begun = {}
+    if begun.get("pulled") != note:
+        clear(work)
+        (work / SET).write_text(json.dumps({"pulled": note}))
+
+
+def _check_unchanged(source: Source, said: Mapping[str, Any], tally: Tally) -> None:
+    now = checked_set(_document(source, SET, tally, _is_set), SET)
+    if now["self_digest"] != said["self_digest"]:
+        raise StorageError(
+            "the set over there was replaced while it was pulled",
+            where=SET,
+            why="Part of what has arrived is of the earlier set.",
+            do="Run the same command again: it pulls the new one.",
+        )
 
 
 def _is_set(content: bytes) -> bool:
@@ -182,7 +210,7 @@ class _Pull:
     def run(self, workers: int, on_progress: Callable[[int, int], None], note: dict[str, Any]) -> dict[str, Any]:
         """Fetch, lay out and describe; return the set's document."""
         counted = {split: self._plan(split) for split in self._splits}
-        self._drop_others()
+        documents = self._documents(counted)
         total, done = sum(piece.n_byte for piece in self._pieces), 0
 
         def arrived(n_byte: int) -> None:
@@ -196,7 +224,7 @@ class _Pull:
             self._files[part.name] = summed(self._work / part.name)
         choices = {name: value for name, value in self._said.items() if name not in ("fingerprint", "self_digest")}
         choices |= {"modalities": [str(m) for m in self._modalities], "splits": counted, "pulled": note}
-        return write_set(self._work, self._files, self._documents(counted), choices)
+        return write_set(self._work, self._files, documents, choices)
 
     # --- what to fetch -------------------------------------------------------------------------------------
 
@@ -250,8 +278,6 @@ class _Pull:
         if ".." in PurePosixPath(name).parts:
             raise SpecViolation("the list of files names one outside the set", where=FILES)
         facts = self._listed[name]
-        if facts["size"] < _size_of(self._work / name):
-            (self._work / name).unlink()  # of another set
         for number, checksum in enumerate(facts["crc32c"]):
             start = number * self._block_byte
             stop = min(start + self._block_byte, facts["size"])
@@ -264,13 +290,6 @@ class _Pull:
         (self._work / name).parent.mkdir(parents=True, exist_ok=True)
         (self._work / name).write_bytes(content)
         self._files[name] = file_facts(content)
-
-    def _drop_others(self) -> None:
-        """Remove what an earlier pull of something else has left."""
-        mine = {*self._files, *(piece.name for piece in self._pieces)}
-        for file in self._work.rglob("*"):
-            if file.is_file() and file.relative_to(self._work).as_posix() not in mine:
-                file.unlink()
 
     def _documents(self, counted: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
         index, subjects = index_part(self._listed_file(INDEX), self._modalities, counted)
@@ -293,10 +312,6 @@ def _subset(what: str, wanted: Sequence[str] | None, held: Sequence[str]) -> lis
     if absent := sorted(set(wanted or ()) - set(held)):
         raise ChannelError(f"the set has no such {what}", saw=", ".join(absent), expected=", ".join(held))
     return [name for name in held if wanted is None or name in wanted]
-
-
-def _size_of(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
 
 
 def _has_crc(checksum: int) -> Callable[[bytes], bool]:

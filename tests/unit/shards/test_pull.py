@@ -138,6 +138,42 @@ def test_interrupted_anywhere_it_goes_on(server: Server, built: Path, tmp_path: 
     assert verify_set(tmp_path / "set").problems == ()
 
 
+def other_set(converted: Path, target: Path) -> Path:
+    """Build a set of the same recordings in another order: files of the same names and sizes."""
+    build_set(converted, target, dataclasses.replace(RECIPE, seed=9))
+    return target
+
+
+@pytest.mark.parametrize("wanted", [EVERYTHING, Wanted(subset=4)])
+def test_nothing_is_left_of_another_set(converted: Path, built: Path, tmp_path: Path, wanted: Wanted) -> None:
+    """A pull that died half-way lends nothing to one of another set: its chunks have right checksums, too."""
+    other = other_set(converted, tmp_path / "other")
+    monkey = _Interrupt()
+    monkey.after = 60
+    with pytest.raises(_Interrupt):
+        pull_set(str(built), tmp_path / "set", wanted, on_progress=monkey)
+    report = pull_set(str(other), tmp_path / "set", wanted)
+    pull_set(str(other), tmp_path / "fresh", wanted)
+    assert report.n_kept == 0
+    assert files_of(tmp_path / "set") == files_of(tmp_path / "fresh")
+
+
+def test_a_set_that_is_replaced_meanwhile(converted: Path, shards: Path, tmp_path: Path) -> None:
+    """What is of two sets gets no name; the same command then pulls the new one."""
+    other = other_set(converted, tmp_path / "other")
+
+    def replace(done: int, total: int) -> None:
+        if done == total:
+            for file in files_of(other):
+                (shards / file).write_bytes((other / file).read_bytes())
+
+    with pytest.raises(StorageError, match="replaced while it was pulled"):
+        pull_set(str(shards), tmp_path / "copy", Wanted(subset=4), on_progress=replace)
+    assert not (tmp_path / "copy").exists()
+    pull_set(str(shards), tmp_path / "copy", Wanted(subset=4))
+    assert verify_set(tmp_path / "copy").problems == ()
+
+
 class _Interrupt(Exception):
     """Stands for Ctrl-C: raised after so many pieces."""
 

@@ -38,7 +38,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "polars": ("pipeline.catalog", "pipeline.shards"),
     "neurokit2": ("pipeline.derive",),
     "sleepecg": ("pipeline.derive",),
-    "matplotlib": ("pipeline.report", "model.experiments.result"),
+    "matplotlib": ("pipeline.report", "model.experiments.result", "model.figures"),
     "dask": ("pipeline.batch.dask_executor",),
     "distributed": ("pipeline.batch.dask_executor",),
     "prefect": ("flows.orchestration",),

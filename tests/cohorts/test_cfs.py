@@ -93,9 +93,9 @@ NIGHTS = {
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A download of two relatives' nights; one is missing from the harmonised table."""
     folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
-    mother = {"nsrrid": 800002, "familyi": 60001, "age": 41.5, "sex": 0, "race": 2, "ethnicity": 0}
-    child = {"nsrrid": 800010, "familyi": 60001, "age": 6.85, "sex": 1, "race": 3, "ethnicity": 1}
-    raw = [mother | {"htndx": "", "bpdiag": 1, "cvdx": 0, "depdiag": 8}, child | {"htndx": 0, "cvdx": 0}]
+    mother = {"nsrrid": 800002, "familyi": 60001, "age": 41.5, "SEX": 0, "race": 2, "ethnicity": 0}
+    child = {"nsrrid": 800010, "familyi": 60001, "age": 6.85, "SEX": 1, "race": 3, "ethnicity": 1}
+    raw = [mother | {"htndx": "", "bpdiag": 1, "cvdx": 0, "DEPDIAG": 8}, child | {"htndx": 0, "cvdx": 0}]
     harmonised = [{"nsrrid": 800002, "nsrr_age": 41.5, "nsrr_sex": "female", "nsrr_race": "other"}]
     write_table(folder / "datasets/cfs-visit5-harmonized-dataset-0.7.0.csv", harmonised)
     write_table(folder / "datasets/cfs-visit5-dataset-0.7.0.csv", raw)

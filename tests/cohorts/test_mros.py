@@ -151,6 +151,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A download with one man's two nights; nothing harmonised is published for the second visit."""
     folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
     harmonised = [{"nsrrid": "AA0001", "visit": 1, "nsrr_age": 77, "nsrr_sex": "male", "nsrr_race": "hispanic"}]
+    harmonised[0] |= {"nsrr_bmi": "M", "nsrr_cai": "N", "nsrr_ttlprdsp_s1sr": "W"}
     first = [{"nsrrid": "AA0001", "vsage1": 77, "gender": 2, "hwbmi": 27.5, "mhbp": 1, "mhmi": "A", "poahi3a": 9.5}]
     second = [
         {"nsrrid": "AA0001", "vs2age1": 91, "gender": "02", "gierace": 4, "hwbmi": "M", "mhbp": 0, "mhmi": "K"}

@@ -18,6 +18,7 @@ from schemas.event_terms import EventClass
 from schemas.indices import INDICES
 from schemas.kinds import KINDS, Kind, KindSpec
 from schemas.store import MISSING, ArraySpec
+from schemas.subjects import CONDITIONS
 from schemas.vocabulary import Modality
 
 __all__ = [
@@ -141,8 +142,9 @@ INDEX_COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Columns behind these: what was scored in the night or found in its SpO2, as in the catalog, which says what each
-# one means; null where it was not looked for or is not defined. There is no bare AHI: rules differ by cohort.
+# Columns behind these: what was scored in the night, found in its SpO2 or asked of the person, as in the catalog,
+# which says what each one means; null where it was not looked for or is not defined. There is no bare AHI: rules
+# differ by cohort.
 TARGET_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
         "sleep_hours": "Float64",  # N1, N2, N3 and REM
@@ -154,6 +156,7 @@ TARGET_COLUMNS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(INDICES, "Float64"),  # each by the rule of its name
         **dict.fromkeys(("n_desaturation_3_percent", "n_desaturation_4_percent"), "Int64"),  # by the AASM's rules
         **dict.fromkeys(("desaturation_3_percent_per_hour", "desaturation_4_percent_per_hour"), "Float64"),
+        **{f"history_{condition}": "String" for condition in CONDITIONS},  # yes, no or unknown
     }
 )
 

@@ -96,7 +96,8 @@ def night_blocks(
             )
         facts.rows[modality] = _row(store, modality, channel, counts, usable[:, column], totals[modality])
         yield modality, counts
-    facts.targets = night_facts(store.attrs, values)
+    history = store.attrs.get("history", {})
+    facts.targets = night_facts(store.attrs, values) | {f"history_{name}": said for name, said in history.items()}
     stage = values["stage"]
     facts.stages = {int(code): int(n) for code, n in zip(*np.unique(stage, return_counts=True), strict=True)}
     yield "recording_index", np.full(n_epoch, index, "<i4")

@@ -13,6 +13,7 @@ import xarray as xr
 
 from flows.commands.shards import command
 from schemas import shard
+from schemas.indices import INDICES
 from schemas.shard import (
     EPOCH_ARRAYS,
     INDEX_COLUMNS,
@@ -30,13 +31,14 @@ PAGE = (DOCS / "shard-spec.md").read_text("utf-8")
 
 
 def test_every_name_is_on_the_page() -> None:
-    """Arrays, columns, files and classes of events."""
+    """Arrays, columns, files, classes of events; indices are on a page of their own, conditions have one name."""
     rasters = {name for event_class in shard.RASTER_CLASSES for name in raster_arrays(event_class)}
     names = {*array_specs(tuple(Modality))} - rasters | {*INDEX_COLUMNS, *MODALITY_COLUMNS, *TARGET_COLUMNS} - {
         "channel"
     }
     names |= {str(event_class) for event_class in shard.RASTER_CLASSES}
-    names |= {*VIEWS}
+    names |= {*VIEWS, "history_<condition>"}
+    names -= {*INDICES} | {name for name in names if name.startswith("history_") and "<" not in name}
     names |= {shard.SET, shard.INDEX, shard.STATISTICS, shard.FILES, shard.CARD}
     assert sorted(name for name in names if f"`{name}`" not in PAGE and name not in PAGE.split("```")[1]) == []
 

@@ -22,7 +22,7 @@ from pipeline.shards.layout import CHECKSUM_BYTE, Grid
 from schemas.errors import StoreCorrupt, StoreIncomplete
 from schemas.shard import Codec
 
-__all__ = ["DirectArray", "Who", "read_index"]
+__all__ = ["DirectArray", "Who", "chunk_sum", "read_index"]
 
 Who = Callable[[int, int], str]  # names the recordings that lie in a half-open range of epochs
 _ABSENT = np.iinfo(np.uint64).max  # offset and length of an inner chunk that was not written
@@ -180,6 +180,26 @@ def read_index(folder: Path, grid: Grid, number: int, who: Who) -> NDArray[np.ui
     if not is_whole or int(table.sum(axis=1).max()) + grid.index_byte != size:
         raise StoreCorrupt("a file was cut or its index altered", saw=whole(grid, number, who), **facts)
     return table
+
+
+def chunk_sum(folder: Path, grid: Grid, number: int, who: Who) -> int:
+    """Return the CRC-32C over the checksums of a file's chunks.
+
+    A CRC of what ends in its own CRC is the same whatever it was: the checksum of a block of whole chunks does not
+    tell a chunk from another valid one. This does.
+
+    Raises
+    ------
+    StoreIncomplete, StoreCorrupt
+        As `read_index`.
+    """
+    found = 0
+    ends = read_index(folder, grid, number, who).sum(axis=1).tolist()
+    with (folder / grid.file_name(number)).open("rb") as stream:
+        for end in ends:
+            stream.seek(end - CHECKSUM_BYTE)
+            found = google_crc32c.extend(found, stream.read(CHECKSUM_BYTE))
+    return int(found)
 
 
 def where(path: Path, grid: Grid) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
+from pipeline.shards.direct import chunk_sum
 from pipeline.shards.layout import CHECKSUM_BYTE, Grid, part_document
 from pipeline.shards.sources import Source
 from pipeline.shards.tables import index_columns
@@ -113,6 +114,11 @@ class PartFile:
             stream.write(as_bytes(index).data)
             stream.write(checksum(google_crc32c.value(as_bytes(index))).data)
             stream.truncate()
+
+    def chunk_sum(self, root: Path) -> int:
+        """Return what `pipeline.shards.direct.chunk_sum` says of the file in its place below ``root``."""
+        folder = (root / self.name).parents[len(self.part.shape)]
+        return chunk_sum(folder, self.part, self.number, lambda start, stop: f"in epochs {start} to {stop}")
 
     def _cut(self, stored: bytes) -> bytes:
         """Return the last chunk, what lies behind the part's last epoch replaced by its fill."""

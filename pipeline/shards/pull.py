@@ -206,6 +206,7 @@ class _Pull:
         self._files: dict[str, FileFacts] = {}
         self._pieces: list[Piece] = []
         self._parts: list[PartFile] = []
+        self._wholes: list[PartFile] = []
 
     def run(self, workers: int, on_progress: Callable[[int, int], None], note: dict[str, Any]) -> dict[str, Any]:
         """Fetch, lay out and describe; return the set's document."""
@@ -221,7 +222,13 @@ class _Pull:
         transfer(self._source, self._work, self._pieces, workers=workers, tally=self._tally, on_piece=arrived)
         for part in self._parts:
             part.finish(self._work / part.name)
-            self._files[part.name] = summed(self._work / part.name)
+            self._files[part.name] = summed(self._work / part.name) | {"chunks": part.chunk_sum(self._work)}
+        for whole in self._wholes:
+            expected = self._files[whole.name].get("chunks")
+            if expected is not None and whole.chunk_sum(self._work) != expected:
+                raise StoreCorrupt(
+                    "a file arrives with chunks of another set", where=whole.name, do="Verify the set over there."
+                )
         choices = {name: value for name, value in self._said.items() if name not in ("fingerprint", "self_digest")}
         choices |= {"modalities": [str(m) for m in self._modalities], "splits": counted, "pulled": note}
         return write_set(self._work, self._files, documents, choices)
@@ -266,6 +273,7 @@ class _Pull:
         if self._is_whole:
             for file in sorted(f for f in self._listed if f.startswith(f"{folder}/c/")):
                 self._whole_file(file)
+            self._wholes += PartFile.plan(folder, document, n_epoch)[1]
             return document
         laid, parts = PartFile.plan(folder, document, n_epoch)
         for part in parts:

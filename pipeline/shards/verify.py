@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.shards.direct import chunk_sum
 from pipeline.shards.documents import arrays_of, read_group, read_set
+from pipeline.shards.layout import Grid
 from pipeline.shards.read import ShardSet, open_shards
 from pipeline.shards.sources import Folder
 from pipeline.shards.verify_rules import document_rules, index_rules, night_rules, statistics_rules
@@ -112,7 +114,7 @@ def _files(path: Path, said: dict[str, Any], contents: dict[str, Path]) -> Itera
     for name, facts in listed.items():
         if name not in contents:
             yield _file_problem(name, "the file is missing", "store_incomplete")
-        elif summed(contents[name]) != facts:
+        elif summed(contents[name]) != {kind: facts[kind] for kind in ("size", "crc32c")}:
             yield _file_problem(name, "the bytes are not those that were written", "store_corrupt")
     for name in sorted(set(contents) - set(listed) - {FILES, SET}):
         yield _file_problem(name, "the set does not list this file", "spec_violation")
@@ -160,12 +162,32 @@ def _chunks(shards: ShardSet, array: str, group: str) -> Iterator[Problem]:
                 return
 
 
+def _foreign(path: Path, shards: ShardSet, documents: dict[str, Any], listed: dict[str, Any]) -> Iterator[Problem]:
+    """S2: chunks are those of this set, in their places; sets that were built before may not say."""
+    for array, document in documents.items():
+        if document["dimension_names"][0] != "epoch":
+            continue
+        folder, grid = f"{group_name(shards.split)}/{array}", Grid.of(document)
+        for number in range(grid.n_file):
+            name = f"{folder}/{grid.file_name(number)}"
+            expected = listed[name].get("chunks")
+            if expected is not None and chunk_sum(path / folder, grid, number, shards.nights.names) != expected:
+                names = shards.nights.names(number * grid.shard, (number + 1) * grid.shard)
+                what = "whole chunks are not those that were written"
+                yield Problem("S2", name, array, names, what, "store_corrupt")
+
+
 # --- the set as a whole ------------------------------------------------------------------------------------
 
 
 def _whole(path: Path, said: dict[str, Any], opened: list[ShardSet]) -> Iterator[Problem]:
-    """S6 to S9, once all bytes are known to be good: tables, values, statistics, and nobody in two splits."""
+    """S2 and S6 to S9, once all bytes are good: whose chunks, tables, values, statistics, nobody in two splits."""
     modalities = tuple(said["modalities"])
+    listed = json.loads((path / FILES).read_bytes())["files"]
+    groups = [(shards, arrays_of(read_group(Folder(path), shards.split, said))) for shards in opened]
+    if foreign := [problem for group in groups for problem in _foreign(path, *group, listed)]:
+        yield from foreign
+        return
     for shards in opened:
         full = open_shards(path, shards.split, modalities)
         for rule, array, recordings, what in night_rules(full):

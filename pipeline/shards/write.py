@@ -21,7 +21,7 @@ from schemas.shard import BLOCK_BYTE, Codec
 
 __all__ = ["ArrayWriter", "FileFacts", "SummedFile", "as_bytes", "checksum", "file_facts", "summed"]
 
-FileFacts = dict[str, Any]  # size, and CRC-32C of every block
+FileFacts = dict[str, Any]  # size, CRC-32C of every block, and of the checksums of its chunks where it has such
 _ABSENT = np.iinfo(np.uint64).max
 _SMALL_BYTE = 1 << 16  # a chunk below is cheaper to copy than to write in parts
 _BUFFER_BYTE = _SMALL_BYTE  # larger ones go past the buffer, not copied
@@ -108,7 +108,7 @@ class ArrayWriter:
         self._gathered = self._stored[:n_byte].view(self._grid.dtype).reshape(self._grid.chunk_shape)
         self._file: SummedFile | None = None
         self._entries: list[tuple[int, int]] = []  # of the file that is open: offset and bytes of each chunk
-        self._chunk_start = self._n_in_chunk = self._crc = 0
+        self._chunk_start = self._n_in_chunk = self._crc = self._of_chunks = 0
         self.files: dict[str, FileFacts] = {}
 
     def append(self, block: NDArray[Any]) -> None:
@@ -146,12 +146,16 @@ class ArrayWriter:
             item = self._grid.dtype.itemsize
             body = blosc.compress(self._gathered, NAME.encode(), LEVEL, blosc.BITSHUFFLE, 0, item)
             file.write(np.frombuffer(body, np.uint8))
-            file.write(checksum(google_crc32c.value(body)))
+            last = checksum(google_crc32c.value(body))
+            file.write(last)
         elif self._gathers:
-            self._stored[-CHECKSUM_BYTE:] = checksum(google_crc32c.value(self._stored[:-CHECKSUM_BYTE]))
+            last = checksum(google_crc32c.value(self._stored[:-CHECKSUM_BYTE]))
+            self._stored[-CHECKSUM_BYTE:] = last
             file.write(self._stored)
         else:
-            file.write(checksum(self._crc))
+            last = checksum(self._crc)
+            file.write(last)
+        self._of_chunks = google_crc32c.extend(self._of_chunks, last)
         self._entries.append((self._chunk_start, file.size - self._chunk_start))
         self._chunk_start, self._n_in_chunk, self._crc = file.size, 0, 0
         if len(self._entries) == self._grid.n_slot:
@@ -162,8 +166,8 @@ class ArrayWriter:
         index[: len(self._entries)] = self._entries
         file.write(as_bytes(index))
         file.write(checksum(google_crc32c.value(as_bytes(index))))
-        self.files[self._grid.file_name(len(self.files))] = file.close()
-        self._file, self._entries, self._chunk_start = None, [], 0
+        self.files[self._grid.file_name(len(self.files))] = file.close() | {"chunks": self._of_chunks}
+        self._file, self._entries, self._chunk_start, self._of_chunks = None, [], 0, 0
 
 
 def as_bytes(block: NDArray[Any]) -> NDArray[np.uint8]:

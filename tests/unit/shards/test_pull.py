@@ -174,6 +174,14 @@ def test_a_set_that_is_replaced_meanwhile(converted: Path, shards: Path, tmp_pat
     assert verify_set(tmp_path / "copy").problems == ()
 
 
+def test_a_stale_file_over_there(converted: Path, shards: Path, tmp_path: Path) -> None:
+    """A file of an earlier set, every chunk of it valid, is not taken for one of this."""
+    name = "train.zarr/stage/c/0"
+    (shards / name).write_bytes((other_set(converted, tmp_path / "other") / name).read_bytes())
+    with pytest.raises(StoreCorrupt, match=rf"{name}.*another set"):
+        pull_set(str(shards), tmp_path / "copy", EVERYTHING)
+
+
 class _Interrupt(Exception):
     """Stands for Ctrl-C: raised after so many pieces."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.shards.build import build_set
 from pipeline.shards.read import open_shards
 from pipeline.shards.verify import Problem, verify_set
 from pipeline.write.documents import self_digest
 from schemas.errors import PsgError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
+from tests.unit.shards.conftest import RECIPE
 
 Damage = Callable[[Path], None]
 SHARD = "train.zarr/eeg/c/1/0"  # epochs 120 to 240
@@ -177,3 +180,18 @@ def test_only_what_is_there_can_be_opened(built: Path) -> None:
             opened.read("spo2", start, n_epoch)
     assert opened.read("spo2", 5, 0).shape == (0, 120)
     assert np.array_equal(opened.read("stage", 0, 7), open_shards(built, "train", ()).read("stage", 0, 7))
+
+
+@pytest.mark.parametrize("array", ["stage", "eeg"])
+def test_whole_chunks_of_another_set(converted: Path, shards: Path, tmp_path: Path, array: str) -> None:
+    """Chunks that end in their own right checksums, in the place of others, are told all the same."""
+    build_set(converted, tmp_path / "other", dataclasses.replace(RECIPE, seed=9))
+    name = f"train.zarr/{array}/c/0" + "/0" * (array == "eeg")
+    ours, theirs = bytearray((shards / name).read_bytes()), (tmp_path / "other" / name).read_bytes()
+    size = 60 * (7680 if array == "eeg" else 1) + 4
+    ours[:size] = theirs[:size]
+    assert ours != (shards / name).read_bytes()
+    (shards / name).write_bytes(ours)
+    problem = only(shards)
+    assert (problem.rule, problem.file, problem.array) == ("S2", name, array)
+    assert names_between(shards, 0, 60)[0] in problem.recordings

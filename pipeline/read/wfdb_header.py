@@ -131,7 +131,7 @@ def _rate(text: str | None) -> Fraction:
     except (ValueError, ZeroDivisionError, OverflowError):
         raise _corrupt("its sampling frequency is no number") from None
     if not 0 < rate_hz <= 10**6:
-        raise _corrupt("its sampling frequency cannot be", saw=f"{float(rate_hz):g} Hz")
+        raise _corrupt("its sampling frequency cannot be", saw=text)
     return rate_hz
 
 

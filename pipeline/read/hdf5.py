@@ -3,8 +3,8 @@
 Assumptions: one dataset a signal, samples in order of time, all signals from one start. Values stay as they are
 stored, whole numbers or floating point; NaN becomes a gap.
 
-The HDF5 library is written in C and can crash on a file whose inside is damaged: a batch then books the recording as
-``worker_died``, as any process that was killed. A file that was cut off is refused.
+The HDF5 library is written in C and can crash on a file whose inside is damaged: a batch then books the recording
+as ``worker_died``, as any process that was killed. A file that was cut off is refused.
 """
 
 from __future__ import annotations

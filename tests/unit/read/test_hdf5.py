@@ -34,6 +34,12 @@ def write(path: Path, **more: Any) -> Path:
     return path
 
 
+def read_all(path: Path) -> None:
+    with open_night([path], RULE) as night:
+        for index in range(len(night.infos)):
+            night.signal(index).physical()
+
+
 def test_signals_as_described(tmp_path: Path) -> None:
     """Labels are names of datasets; rate and unit are the dataset's own, else its group's; NaN is a gap."""
     with open_night([write(tmp_path / "n.h5")], RULE) as night:
@@ -98,6 +104,5 @@ def test_files_that_were_cut_end_well(tmp_path: Path, percent: int) -> None:
     path = write(tmp_path / "n.h5")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * percent // 100])
-    with pytest.raises(SignalFileCorrupt), open_night([path], RULE) as night:
-        for index in range(len(night.infos)):
-            night.signal(index).physical()
+    with pytest.raises(SignalFileCorrupt):
+        read_all(path)

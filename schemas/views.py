@@ -41,6 +41,8 @@ class View:
         }
 
 
+# The manual is not free to read: the edges are as it is commonly quoted, and not checked against its text. What lies
+# beyond the stored rate (above 64 Hz of waves at 128 Hz, 2 Hz of those at 4 Hz) changes nothing.
 _AASM = View(
     "aasm",
     {
@@ -48,20 +50,21 @@ _AASM = View(
         Kind.EOG: (0.3, 35.0),
         Kind.EMG: (10.0, 100.0),
         Kind.ECG: (0.3, 70.0),
-        Kind.AIRFLOW: (0.1, 15.0),
+        Kind.AIRFLOW: (0.1, 15.0),  # thermal sensors; public code quotes the manual so
+        # The least certain: "DC or at most 0.03 Hz" since 2012, quoted as 0.1 to 15 Hz elsewhere; the wider one is taken
         Kind.NASAL_PRESSURE: (0.03, 100.0),
         Kind.BELT: (0.1, 15.0),
     },
     "AASM Manual for the Scoring of Sleep and Associated Events, version 3, recommended filter settings",
 )
+# No band for the ECG of ambulatory recorders: 0.67 to 40 Hz is often told, no source that can be read says so.
 _WEARABLE = View(
     "wearable",
     {
-        Kind.EEG: (0.4, 35.0),  # a headband's
-        Kind.EOG: (0.4, 35.0),  # the same electrodes
-        Kind.ECG: (0.67, 40.0),  # of ambulatory recorders
+        Kind.EEG: (0.4, 35.0),  # band-pass of a headband's filtered channels, as its files' readers tell it
+        Kind.EOG: (0.4, 35.0),  # a headband has no leads for it: the same electrodes, the same filter
     },
-    "EEG and EOG: Arnal et al. 2020 (doi:10.1093/sleep/zsaa097); ECG: IEC 60601-2-47, frequency response",
+    "Dreem headband, filtered channels of its files; the device: Arnal et al. 2020 (doi:10.1093/sleep/zsaa097)",
 )
 
 VIEWS: Mapping[str, View] = MappingProxyType({view.name: view for view in (_AASM, _WEARABLE)})

@@ -104,7 +104,8 @@ def test_a_night_without_samples_stays_one() -> None:
         (AASM, Kind.ECG, (0.3, 60.8), None),  # 70 Hz is beyond what is stored
         (AASM, Kind.EMG, (10.0, 60.8), None),
         (AASM, Kind.SPO2, (None, None), None),
-        (WEARABLE, Kind.ECG, (0.3, 60.8), Band(0.67, 40.0)),
+        (WEARABLE, Kind.EOG, (0.3, 60.8), Band(0.4, 35.0)),
+        (WEARABLE, Kind.ECG, (0.3, 60.8), None),
         (WEARABLE, Kind.BELT, (0.05, 1.9), None),
     ],
 )

@@ -41,8 +41,8 @@ class View:
         }
 
 
-# The manual is not free to read: the edges are as it is commonly quoted, and not checked against its text. What lies
-# beyond the stored rate (above 64 Hz of waves at 128 Hz, 2 Hz of those at 4 Hz) changes nothing.
+# The manual is not free to read: the edges are as it is commonly quoted, and not checked against its text. What
+# lies beyond the stored rate (above 64 Hz of waves at 128 Hz, 2 Hz of those at 4 Hz) changes nothing.
 _AASM = View(
     "aasm",
     {
@@ -51,7 +51,7 @@ _AASM = View(
         Kind.EMG: (10.0, 100.0),
         Kind.ECG: (0.3, 70.0),
         Kind.AIRFLOW: (0.1, 15.0),  # thermal sensors; public code quotes the manual so
-        # The least certain: "DC or at most 0.03 Hz" since 2012, quoted as 0.1 to 15 Hz elsewhere; the wider one is taken
+        # The least certain: quoted as "DC or at most 0.03 Hz", and as 0.1 to 15 Hz; the wider one is taken.
         Kind.NASAL_PRESSURE: (0.03, 100.0),
         Kind.BELT: (0.1, 15.0),
     },

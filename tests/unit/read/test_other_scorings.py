@@ -42,7 +42,8 @@ def events(found: Annotations) -> list[tuple[float, float, str, str]]:
 PROFUSION = """<?xml version="1.0"?>
 <CMPStudyConfig><EpochLength>30</EpochLength>
 <ScoredEvents>
-<ScoredEvent><Name>Obstructive Apnea</Name><Start>31.5</Start><Duration>12.25</Duration><Input>THOR</Input></ScoredEvent>
+<ScoredEvent><Name>Obstructive Apnea</Name><Start>31.5</Start><Duration>12.25</Duration><Input>THOR</Input>
+</ScoredEvent>
 <ScoredEvent><Name>Arousal (ARO RES)</Name><Start>44</Start><Duration>4</Duration><Input>C4</Input></ScoredEvent>
 </ScoredEvents>
 <SleepStages>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import openpyxl
 import pytest
 
 from pipeline.read.annotations import READERS, read_annotations
-from schemas.errors import PsgError
+from schemas.errors import AnnotationCorrupt, EpochLengthUnexpected, SourceMissing
 from schemas.scoring_rules import AnnotationRule
 
 N_MUTANT = 40
@@ -100,13 +101,10 @@ def test_mutants_end_well(tmp_path: Path, case: str) -> None:
     path = tmp_path / name
     for seed in range(N_MUTANT):
         path.write_bytes(mutant(content, seed))
-        try:
+        with suppress(AnnotationCorrupt, EpochLengthUnexpected, SourceMissing):
             found, _ = read_annotations({"annotations": path}, [rule], clock_start_s=0.0)
-        except PsgError as error:
-            assert error.reason in {"annotation_corrupt", "epoch_length_unexpected", "source_missing"}
-            continue
-        assert np.isfinite(found.events.onset_s).all()
-        assert (found.events.duration_s >= 0).all()
+            assert np.isfinite(found.events.onset_s).all()
+            assert (found.events.duration_s >= 0).all()
 
 
 @pytest.mark.parametrize("case", CASES)

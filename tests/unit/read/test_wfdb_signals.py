@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.read.night import Night, open_night
 from pipeline.read.signal_file import peek
-from schemas.errors import PsgError, SignalFileCorrupt, SourceMissing
+from schemas.errors import SignalFileCorrupt, SourceMissing
 
 RATE_HZ, N_SAMPLE = 200, 2003
 LABELS, UNITS = ["C3-M2", "ECG", "SaO2"], ["uV", "mV", "%"]
@@ -166,7 +167,7 @@ def test_half_a_night_is_no_night(tmp_path: Path, values: NDArray[np.float64]) -
 
 
 def test_a_signal_without_a_sample_is_flat(tmp_path: Path, values: NDArray[np.float64]) -> None:
-    """Nothing but missing samples: one constant segment, which the checks report, and the other signals are read."""
+    """Nothing but missing samples: one constant segment, which the checks report; other signals are read."""
     values[:, 1] = 0.0
     path = write(tmp_path, np.nan_to_num(values))
     samples = np.fromfile(path.with_suffix(".dat"), "<i2").reshape(-1, 3)
@@ -194,9 +195,6 @@ def test_mutated_headers_end_well(tmp_path: Path, values: NDArray[np.float64], s
         else:
             content[at:at] = bytes(random.choice(list(b"0123456789 /x:+-().e\n"), 3).astype(np.uint8))
     path.write_bytes(bytes(content))
-    try:
-        with open_night([path]) as night:
-            for index in range(len(night.infos)):
-                night.signal(index).physical()
-    except PsgError as error:
-        assert error.reason in {"signal_file_corrupt", "source_missing"}
+    with suppress(SignalFileCorrupt, SourceMissing), open_night([path]) as night:
+        for index in range(len(night.infos)):
+            night.signal(index).physical()

@@ -40,6 +40,7 @@ _COMMANDS = {
     "pretrain": "Pre-train the model: modalities of the same night find each other.",
     "finetune": "Fine-tune the model for a task on labelled nights.",
     "evaluate": "Evaluate a fine-tuned model on nights it has not seen, with any of the modalities.",
+    "experiment": "Ask a question about models: a table and a figure from one command.",
     "embed": "Write what a network makes of recording stores beside them.",
     "stage": "Stage a recording store with a fine-tuned model, with confidences. Research use only.",
     "nightly": "Convert what is new and verify it: the nightly flow, once and now.",

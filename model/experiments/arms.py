@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from model import checkpoint
 from model.config import RunConfig
 from model.data.loader import Options, open_nights, open_pairs
 from model.downstream import Downstream
-from model.finetune import finetune, open_model, start_model
+from model.finetune import Mode, finetune, open_model, start_model
 from model.pretrain import pretrain
 from model.tasks import task
 
@@ -27,6 +28,10 @@ class Tuning:
         Labels of so many persons only, drawn by the seed.
     modalities : tuple of str, optional
         Those that it sees; all of its network's without.
+    mode : {"probe", "lora", "full"}
+        What is trained beside the head.
+    is_fusion_learnt : bool
+        Otherwise modalities are mixed evenly.
     """
 
     task: str = "stage5"
@@ -35,15 +40,33 @@ class Tuning:
     learning_rate: float = 1e-3
     n_person: int | None = None
     modalities: tuple[str, ...] | None = None
+    mode: Mode = "full"
+    is_fusion_learnt: bool = True
 
 
-def pretrained(run: RunConfig, shards: Path, out: Path, *, device: str = "cpu") -> Path:
-    """Pre-train on the split train, or go on, or return the run's folder where that has been done."""
+def pretrained(
+    run: RunConfig,
+    shards: Path,
+    out: Path,
+    *,
+    n_person: int | None = None,
+    data: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+) -> Path:
+    """Pre-train on the split train, or go on, or return the run's folder where that has been done.
+
+    Parameters
+    ----------
+    n_person : int, optional
+        Nights of so many persons only, drawn by the seed.
+    data : mapping, optional
+        What the set is and its terms, for the checkpoint.
+    """
     optim = run.optim
-    options = Options(modalities=run.model.modalities, device=device)
+    options = Options(modalities=run.model.modalities, n_person=n_person, device=device)
     source = open_pairs(shards, window=optim.window, batch=optim.batch, seed=run.seed, options=options)
     try:
-        pretrain(run, source, out, device=device)
+        pretrain(run, source, out, device=device, data=data)
     finally:
         source.close()
     return out
@@ -56,10 +79,10 @@ def tuned(
     out: Path,
     *,
     checkpoint_of: Path | None = None,
-    split: str = "train",
+    data: Mapping[str, Any] | None = None,
     device: str = "cpu",
 ) -> Downstream:
-    """Fine-tune on a split and return the model; one that is there already is opened.
+    """Fine-tune on the split train and return the model; one that is there already is opened.
 
     Parameters
     ----------
@@ -70,18 +93,13 @@ def tuned(
     """
     if checkpoint.latest(out) is not None:
         return open_model(out)[0]
-    label = task(tuning.task).label
-    labels = (label,) if label.startswith(("stage", "event")) else ()
-    options = Options(
-        split=split, modalities=tuning.modalities or run.model.modalities, n_person=tuning.n_person, device=device
-    )
+    options = Options(modalities=tuning.modalities or run.model.modalities, n_person=tuning.n_person, device=device)
+    labels = task(tuning.task).labels
     nights = open_nights(shards, batch=tuning.batch, seed=run.seed, labels=labels, is_endless=True, options=options)
-    model = start_model(run, tuning.task, checkpoint_of)
+    model = start_model(run, tuning.task, checkpoint_of, mode=tuning.mode)
+    model.fusion.score.requires_grad_(tuning.is_fusion_learnt)
     optim = replace(run.optim, n_step=tuning.n_step, batch=tuning.batch, learning_rate=tuning.learning_rate)
-    finetune(model, nights, out, optim, _facts(tuning), seed=run.seed, device=device)
+    facts = {"data": dict(data or {}), "mode": tuning.mode, "few_shot": tuning.n_person}
+    finetune(model, nights, out, optim, facts, seed=run.seed, device=device)
     nights.close()
     return model.eval()
-
-
-def _facts(tuning: Tuning) -> dict[str, Any]:
-    return {"few_shot": tuning.n_person, "seen": list(tuning.modalities or ())}

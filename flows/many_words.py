@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["MODALITIES", "SPLITS", "ManyWords"]
+__all__ = ["MODALITIES", "SPLITS", "STUDY_TYPES", "ManyWords"]
 
-# Tests hold both to the vocabulary, which takes too long to import for a help text.
+# Tests hold them to the vocabulary, which takes too long to import for a help text.
 MODALITIES = ("eeg", "eog", "emg", "ecg", "airflow", "belt", "spo2", "ibi", "resp")
 SPLITS = ("train", "val", "test", "external")
-_WORDS = {"--modalities": MODALITIES, "--split": SPLITS}
+STUDY_TYPES = ("diagnostic", "split", "titration", "mslt", "hsat", "unknown")
+_WORDS = {"--modalities": MODALITIES, "--split": SPLITS, "--study-type": ("all", *STUDY_TYPES)}
 
 
 class ManyWords(click.Command):
-    """A command whose ``--modalities`` and ``--split`` take all the words that follow and that they know."""
+    """A command whose options of a closed list take all the words that follow and that they know."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeat the option before every word."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from flows.many_words import STUDY_TYPES, ManyWords
 from flows.parameters import LOCAL_FILE, PLACE_THAT_EXISTS
 
 __all__ = ["command"]
@@ -52,20 +53,33 @@ def build(out: Path, split_file: Path | None, as_json: bool) -> int:
     return _SOME_FAILED if catalog.problems else 0
 
 
-@command.command("query")
+@command.command("query", cls=ManyWords)
 @_OUT
 @click.argument("expr")
+@click.option(
+    "--study-type",
+    "study_types",
+    multiple=True,
+    type=click.Choice(("all", *STUDY_TYPES)),
+    default=("diagnostic", "unknown"),
+    show_default=True,
+    metavar="NAME ...",
+    help="What the nights were for, where EXPR does not say.",
+)
 @click.option("--columns", default=_SHOWN, show_default=True, help="Columns to show; 'all' for all of them.")
 @_JSON
-def query(out: Path, expr: str, columns: str, as_json: bool) -> None:
+def query(out: Path, expr: str, study_types: tuple[str, ...], columns: str, as_json: bool) -> None:
     """List the recordings of OUT for which EXPR is true.
 
     EXPR is what follows WHERE in SQL, e.g. "age_years > 60 and n_rem > 100"; docs/catalog.md has the columns.
     """
-    from pipeline.catalog.query import choose, pick
+    from pipeline.catalog.query import choose, of_study_types, pick
     from pipeline.catalog.table import open_table
 
-    chosen = choose(open_table(out), expr)
+    found = choose(open_table(out), expr)
+    is_told = "all" in study_types or "study_type" in expr
+    chosen = found if is_told else of_study_types(found, study_types)
+    n_other = len(found) - len(chosen)
     if columns != "all":
         chosen = pick(chosen, [name.strip() for name in columns.split(",")])
     rows = chosen.to_dicts()
@@ -73,7 +87,9 @@ def query(out: Path, expr: str, columns: str, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     _print(list(chosen.columns), rows)
-    click.echo(f"{len(rows)} recordings")
+    click.echo(
+        f"{len(rows)} recordings" + (f", {n_other} of other study types: --study-type all" if n_other else "")
+    )
 
 
 @command.command("card")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.many_words import MODALITIES, ManyWords
+from flows.many_words import MODALITIES, STUDY_TYPES, ManyWords
 from flows.parameters import LOCAL_FOLDER, LOCAL_THAT_EXISTS, PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
@@ -39,6 +39,16 @@ def command() -> None:
 @click.option(
     "--instead", "named", multiple=True, metavar="NAME=CHANNEL", help="A channel for a modality, e.g. resp=bbi."
 )
+@click.option(
+    "--study-type",
+    "study_types",
+    multiple=True,
+    type=click.Choice(STUDY_TYPES),
+    default=("diagnostic", "unknown"),
+    show_default=True,
+    metavar="NAME ...",
+    help="What the nights were for.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order, and of splits without a file.")
 @click.option(
     "--codec", type=click.Choice(["none", "zstd"]), default="none", show_default=True, help="zstd: to ship."
@@ -51,6 +61,7 @@ def build(
     modalities: tuple[str, ...],
     view: str | None,
     named: tuple[str, ...],
+    study_types: tuple[str, ...],
     seed: int,
     codec: str,
     as_json: bool,
@@ -63,10 +74,14 @@ def build(
     from pipeline.shards.build import Recipe, build_set
     from schemas.shard import Codec
     from schemas.views import VIEWS
+    from schemas.vocabulary import StudyType
 
     chosen = _modalities(modalities or tuple(MODALITIES))
     recipe = Recipe(
-        *(chosen, seed, Codec(codec), split_file), view=VIEWS[view] if view else None, instead=_instead(named)
+        *(chosen, seed, Codec(codec), split_file),
+        view=VIEWS[view] if view else None,
+        instead=_instead(named),
+        study_types=tuple(StudyType(name) for name in study_types),
     )
     with _progress("building", quiet=as_json) as show:
         report = build_set(out, target, recipe, on_progress=show)

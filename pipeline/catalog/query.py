@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.catalog.columns import RECORDINGS
 from schemas.errors import QueryInvalid
 
-__all__ = ["choose", "pick"]
+__all__ = ["choose", "of_study_types", "pick"]
 
 _N_CLOSE = 3  # near misses that are named
 
@@ -47,6 +47,11 @@ def choose(recordings: pl.DataFrame, expression: str) -> pl.DataFrame:
             expected='a comparison, e.g. "n_rem > 100"',
         )
     return recordings.filter(answer)
+
+
+def of_study_types(recordings: pl.DataFrame, study_types: Iterable[str]) -> pl.DataFrame:
+    """Return the rows of nights that were for one of these purposes."""
+    return recordings.filter(pl.col("study_type").is_in(list(study_types)))
 
 
 def pick(recordings: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:

@@ -43,7 +43,7 @@ from schemas.shard import (
 )
 from schemas.store import ARRAY_FILE
 from schemas.views import View
-from schemas.vocabulary import Modality, Split
+from schemas.vocabulary import USUAL_STUDY_TYPES, Modality, Split, StudyType
 
 __all__ = ["SPLITS", "BuildReport", "Recipe", "build_from", "build_set", "write_set"]
 
@@ -70,6 +70,8 @@ class Recipe:
     instead : mapping of Modality to str
         Channels that stand for a modality instead of its primary one, e.g. ``{Modality.RESP: "bbi"}``; nights
         without the channel are without the modality.
+    study_types : tuple of StudyType
+        What the nights may have been for.
     """
 
     modalities: tuple[Modality, ...] = tuple(Modality)
@@ -79,6 +81,7 @@ class Recipe:
     shard_epoch: int = SHARD_EPOCH
     view: View | None = None
     instead: Mapping[Modality, str] = field(default_factory=dict)
+    study_types: tuple[StudyType, ...] = USUAL_STUDY_TYPES
 
     def __post_init__(self) -> None:
         for modality, channel in self.instead.items():
@@ -137,7 +140,7 @@ def build_set(out: Path, target: Path, recipe: Recipe, *, on_progress: Progress 
     StorageError
         When the disk refuses.
     """
-    recordings = good_recordings(out)
+    recordings = good_recordings(out, recipe.study_types)
     return build_from(recordings, _splits(recordings, recipe), target, recipe, on_progress=on_progress)
 
 

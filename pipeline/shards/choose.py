@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline.shards.recording import RecordingStore
 from pipeline.splits import Person, Splits, check_splits
 from pipeline.write.ledger import read_ledger, store_path
 from schemas.errors import StoreIncomplete
-from schemas.vocabulary import Outcome, Split
+from schemas.vocabulary import USUAL_STUDY_TYPES, Outcome, Split, StudyType
 
 __all__ = ["Chosen", "good_recordings", "in_order", "person"]
 
@@ -49,13 +49,18 @@ _FACTS = (
 )
 
 
-def good_recordings(out: Path) -> list[Chosen]:
+def good_recordings(out: Path, study_types: Collection[StudyType] = USUAL_STUDY_TYPES) -> list[Chosen]:
     """Return the recordings of an output that ended as converted, by name.
+
+    Parameters
+    ----------
+    study_types : collection of StudyType
+        What the nights may have been for.
 
     Raises
     ------
     StoreIncomplete
-        When there is none, or a store is gone.
+        When there is none, or none of these types, or a store is gone.
     StoreCorrupt
         When a store is not the one that the ledger knows.
     """
@@ -65,7 +70,17 @@ def good_recordings(out: Path) -> list[Chosen]:
         raise StoreIncomplete(
             "no converted recording here", where=out.name, do="Convert a cohort first: sleep2vec convert."
         )
-    return [_chosen(out, cohort, key, rows[cohort, key].store) for cohort, key in good]
+    found = [_chosen(out, cohort, key, rows[cohort, key].store) for cohort, key in good]
+    chosen = [recording for recording in found if recording.facts["study_type"] in set(study_types)]
+    if not chosen:
+        raise StoreIncomplete(
+            "no converted recording of these study types",
+            where=out.name,
+            saw=", ".join(sorted({str(recording.facts["study_type"]) for recording in found})),
+            expected=" or ".join(study_types),
+            do="Name the types that are wanted: --study-type.",
+        )
+    return chosen
 
 
 def _chosen(out: Path, cohort: str, key: str, stored: Any) -> Chosen:

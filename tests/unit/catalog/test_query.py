@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.catalog.build import build_catalog
 from pipeline.catalog.query import choose, pick
-from pipeline.catalog.table import frame
+from pipeline.catalog.table import FILES, encoded, frame, open_table, write_whole
 from schemas.errors import QueryInvalid
 from tests.command_line import in_process
 
@@ -88,3 +88,24 @@ def test_command_names_the_closest_column(out: Path) -> None:
     done = in_process("catalog", "query", out, "hour > 1", cwd=out)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Closest: hours" in done.stderr
+
+
+def test_unusual_nights_are_left_out_and_told(out: Path) -> None:
+    """Without a word of study types, nights of treatment are not among the answers; they are counted."""
+    build_catalog(out)
+    first = pl.int_range(pl.len()) == 0
+    table = open_table(out).with_columns(
+        study_type=pl.when(first).then(pl.lit("titration")).otherwise("study_type")
+    )
+    write_whole(out / FILES["catalog"], encoded(table))
+    told = {
+        words: in_process("catalog", "query", out, "n_epoch > 0", *words.split(), cwd=out).stdout.splitlines()[-1]
+        for words in ("", "--study-type all", "--study-type titration split")
+    }
+    assert told == {
+        "": f"{len(table) - 1} recordings, 1 of other study types: --study-type all",
+        "--study-type all": f"{len(table)} recordings",
+        "--study-type titration split": f"1 recordings, {len(table) - 1} of other study types: --study-type all",
+    }
+    asked = in_process("catalog", "query", out, "study_type = 'titration'", cwd=out)
+    assert asked.stdout.splitlines()[-1] == "1 recordings"

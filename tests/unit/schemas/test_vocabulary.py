@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import pytest
 
+from flows import many_words
 from schemas import vocabulary
 from schemas.vocabulary import EPOCH_S, UNSCORED, Stage
 
@@ -37,3 +38,10 @@ def test_no_list_is_forgotten() -> None:
     """Every list of the module is pinned above."""
     lists = [k for k, v in vars(vocabulary).items() if isinstance(v, type) and issubclass(v, StrEnum)]
     assert sorted(set(lists) - {"StrEnum"}) == sorted(WORDS)
+
+
+def test_options_of_commands_are_the_lists() -> None:
+    """Words that the command line holds for its help are those of the vocabulary."""
+    assert tuple(vocabulary.Modality) == many_words.MODALITIES
+    assert tuple(vocabulary.Split) == many_words.SPLITS
+    assert tuple(vocabulary.StudyType) == many_words.STUDY_TYPES

@@ -29,7 +29,7 @@ from pipeline.write.ledger import store_path
 from schemas.errors import OutputBusy, SpecViolation, SplitLeak, StoreCorrupt, StoreIncomplete
 from schemas.shard import TARGET_COLUMNS, Codec
 from schemas.store import MISSING
-from schemas.vocabulary import Modality
+from schemas.vocabulary import Modality, StudyType
 from tests.unit.shards.conftest import LENGTHS, MODALITIES, RECIPE, add_night
 
 PRIMARY = {"eeg": "eeg_c4_m1", "belt": "thor", "spo2": "spo2"}
@@ -302,3 +302,15 @@ def test_a_card_hides_small_cells(built: Path) -> None:
     assert card.count("| test | withheld |") == 2
     assert "redistribution: yes" in card
     assert building.SPLITS in {path.name for path in built.iterdir()}
+
+
+def test_only_usual_nights_are_taken(tmp_path: Path, make_night: Any) -> None:
+    """Diagnostic nights and those that nobody told of; others only where they are asked for."""
+    for number, study_type in enumerate(("diagnostic", "unknown", "split", "titration", "mslt")):
+        add_night(tmp_path / "out", make_night(n_epoch=2), recording=f"night-{number}", study_type=study_type)
+    names = [night.name for night in good_recordings(tmp_path / "out")]
+    assert names == ["synthetic/night-0", "synthetic/night-1"]
+    (split,) = good_recordings(tmp_path / "out", (StudyType.SPLIT,))
+    assert split.name == "synthetic/night-2"
+    with pytest.raises(StoreIncomplete, match="saw diagnostic, mslt, split, titration, unknown, expected hsat"):
+        good_recordings(tmp_path / "out", (StudyType.HSAT,))

@@ -25,13 +25,13 @@ def evaluated(
     labels : Path, optional
         A table of persons, for tasks whose answers are there.
     """
-    from flows.training import data_facts, labelled
+    from flows.training import data_facts, labelled, shared
     from model.data.loader import Options, open_nights
     from model.evaluate import answer, report
     from model.finetune import open_model
 
     model, _ = open_model(checkpoint)
-    wanted = modalities or model.fusion.modalities
+    wanted = modalities or shared(shards, model.fusion.modalities)
     options = Options(split=split, modalities=wanted, device=device)
     nights = open_nights(shards, labels=model.task.labels, options=options)
     answers = answer(model.to(device), labelled(nights, shards, model.task, labels), wanted, device=device)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from model.batch import Batch
     from model.config import RunConfig
     from model.data import Loader
     from model.tasks import Task
 
-__all__ = ["configured", "data_facts", "labelled", "labels_option", "origin", "set_option"]
+__all__ = ["configured", "data_facts", "labelled", "labels_option", "origin", "set_option", "shared"]
 
 set_option = click.option(
     "--set", "values", multiple=True, metavar="NAME=VALUE", help="Change a number, e.g. loss.margin=0.2."
@@ -62,6 +62,26 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def shared(shards: Path, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the modalities that both a model and a set have.
+
+    Raises
+    ------
+    click.UsageError
+        When there is none.
+    """
+    from pipeline.shards.documents import read_set
+    from pipeline.shards.sources import source_of
+
+    held = read_set(source_of(shards), shards.name)["modalities"]
+    both = tuple(name for name in known if name in held)
+    if not both:
+        raise click.UsageError(
+            f"the model knows {', '.join(known)}; the set has {', '.join(held)}: nothing in common"
+        )
+    return both
 
 
 def labelled(nights: Loader, shards: Path, task: Task, table: Path | None) -> Iterable[Batch]:
@@ -112,10 +132,10 @@ def data_facts(shards: Path) -> dict[str, Any]:
 
 
 def origin(pretrained: Path | None) -> dict[str, Any] | None:
-    """Return what a fine-tuned checkpoint says of the one that it began with: its digest and its data."""
+    """Return what a fine-tuned checkpoint says of the one that it began with: digest, data, modalities."""
     from model.checkpoint import load
 
     if pretrained is None:
         return None
     facts = load(pretrained)[1]
-    return {"sha256": facts["sha256"], "data": facts["data"]}
+    return {"sha256": facts["sha256"], "data": facts["data"], "modalities": facts["config"]["model"]["modalities"]}

@@ -83,7 +83,7 @@ def finetune(
     Raises
     ------
     ModelError
-        When the loss is not finite, or no batch came.
+        When the loss is not finite, no batch came, or the model does not know a modality.
     """
     model.to(device).train()
     optimiser = make_optimiser([model], optim)
@@ -93,7 +93,7 @@ def finetune(
         batch = cpu_batch.to(device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step - 1, optim)
-        names = _subset(list(batch.samples), chooser, modality_dropout)
+        names = _subset(_known(batch, model), chooser, modality_dropout)
         loss = loss_of(model(batch, names), target_of(batch, model.task), model.task)
         if not torch.isfinite(loss):
             raise ModelError("the loss is not finite", saw=f"{float(loss.detach())} at step {step}")
@@ -147,6 +147,18 @@ def load_weights(module: nn.Module, tensors: dict[str, torch.Tensor], prefix: st
         module.load_state_dict(own)
     except RuntimeError as error:
         raise CheckpointInvalid("the checkpoint's tensors do not fit its configuration") from error
+
+
+def _known(batch: Batch, model: Downstream) -> list[str]:
+    """Return a batch's modalities, all of which the model has to know."""
+    if unknown := set(batch.samples) - set(model.fusion.modalities):
+        raise ModelError(
+            "the model does not know a modality",
+            saw=", ".join(sorted(unknown)),
+            expected=", ".join(model.fusion.modalities),
+            do="Leave it out.",
+        )
+    return list(batch.samples)
 
 
 def _subset(names: list[str], chooser: random.Random, share: float) -> list[str]:

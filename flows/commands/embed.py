@@ -34,10 +34,10 @@ def command(stores: tuple[Path, ...], checkpoint: Path, window: int | None, as_j
     for store in stores:
         ds = embedding_of(encoder, read_night(store, encoder.facts), window)
         path = write_embedding(ds, store)
-        modalities = [name.removeprefix("window_") for name in ds.data_vars if name.startswith("window_")]
+        names = [name for name in encoder.facts["config"]["model"]["modalities"] if name in ds]
         sizes = {name: int(ds.sizes[name]) for name in ("epoch", "window", "width")}
-        rows.append({"embedding": str(path), "of": modalities[: modalities.index("fused")], **sizes})
+        rows.append({"embedding": str(path), "of": names, **sizes})
         if not as_json:
-            click.echo(f"{path}: {', '.join(rows[-1]['of'])}; {sizes['epoch']} epochs, {sizes['window']} windows")
+            click.echo(f"{path}: {', '.join(names)}; {sizes['epoch']} epochs, {sizes['window']} windows")
     if as_json:
         click.echo(json.dumps(rows, indent=2))

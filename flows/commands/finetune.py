@@ -9,7 +9,7 @@ import click
 
 from flows.many_words import MODALITIES, ManyWords
 from flows.parameters import LOCAL_FOLDER, LOCAL_THAT_EXISTS
-from flows.training import configured, data_facts, labelled, labels_option, origin, set_option
+from flows.training import configured, data_facts, labelled, labels_option, origin, set_option, shared
 
 if TYPE_CHECKING:
     from model.finetune import Mode
@@ -81,11 +81,13 @@ def command(
     run = configured(name, values, seed=seed, **{"optim.n_step": steps})
     named = [name.strip() for name in columns.split(",") if name.strip()]
     own = task_of(task, named)
-    options = Options(modalities=modalities or None, device=device, n_person=few_shot)
+    before = origin(checkpoint)
+    wanted = modalities or (shared(shards, before["modalities"]) if before else None)
+    options = Options(modalities=wanted, device=device, n_person=few_shot)
     nights = open_nights(shards, batch=batch, seed=seed, labels=own.labels, is_endless=True, options=options)
     run = replace(run, model=replace(run.model, modalities=tuple(map(str, nights.modalities))))
     model = start_model(run, task, checkpoint, mode=mode, rank=rank, columns=named)
-    facts = {"data": data_facts(shards), "few_shot": few_shot, "mode": mode, "pretrained": origin(checkpoint)}
+    facts = {"data": data_facts(shards), "few_shot": few_shot, "mode": mode, "pretrained": before}
 
     def show(step: int, loss: float) -> None:
         if step % max(1, steps // 10) == 0 or step == steps:

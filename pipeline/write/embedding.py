@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from pipeline.places import storage_errors
+from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.publish import make_durable, publish, temporary_name
+from pipeline.write.shard import plain_chunk
 from schemas.embedding import EMBEDDING
+from schemas.store import ARRAY_FILE, ArraySpec
 
 __all__ = ["embedding_path", "write_embedding"]
-
-_CHUNK_EPOCH = 120  # an hour; 0.4 MB at a width of 768
 
 
 def embedding_path(store: Path) -> Path:
@@ -21,7 +23,14 @@ def embedding_path(store: Path) -> Path:
 
 
 def write_embedding(ds: xr.Dataset, store: Path) -> Path:
-    """Write it whole or not at all; an older one is replaced.
+    """Write it whole or not at all, each array as one chunk with its checksum; an older one is replaced.
+
+    Parameters
+    ----------
+    ds : xr.Dataset
+        Variables float32 or int64, loaded; ``long_name`` and ``units`` are their attributes.
+    store : Path
+        The recording store that it is of.
 
     Raises
     ------
@@ -31,12 +40,20 @@ def write_embedding(ds: xr.Dataset, store: Path) -> Path:
     final = embedding_path(store)
     temporary = temporary_name(final)
     with storage_errors("the embedding cannot be written", where=final.name):
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        chunks = {
-            name: {"chunks": tuple(min(_CHUNK_EPOCH, n) if dim == "epoch" else n for dim, n in v.sizes.items())}
-            for name, v in ds.data_vars.items()
-        }
-        ds.to_zarr(temporary, mode="w-", zarr_format=3, consolidated=False, encoding=chunks)
-        make_durable(temporary)
+        documents = {str(name): _write_array(temporary / str(name), v) for name, v in ds.data_vars.items()}
+        (temporary / ARRAY_FILE).write_bytes(encoded(root_document(ds.attrs, documents)))
+    make_durable(temporary)
     publish(temporary, final)
     return final
+
+
+def _write_array(folder: Path, variable: xr.DataArray) -> dict[str, object]:
+    fill = float("nan") if np.issubdtype(variable.dtype, np.floating) else -1
+    dims, attrs = tuple(map(str, variable.dims)), variable.attrs
+    spec = ArraySpec(dims, str(variable.dtype), fill, attrs["units"], attrs["long_name"])
+    document = array_document(spec, variable.shape, attrs)
+    chunk = folder.joinpath("c", *["0"] * variable.ndim)
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(plain_chunk(variable.values, spec.data_type))
+    (folder / ARRAY_FILE).write_bytes(encoded(document))
+    return document

@@ -107,6 +107,22 @@ def test_a_card_says_what_a_model_was_made_of(shards: Path, run: Path) -> None:
     assert "made/" not in after
 
 
+def test_a_model_of_fewer_modalities_takes_what_it_knows(shards: Path, run: Path, tmp_path: Path) -> None:
+    """From a set with more modalities those of the checkpoint are taken; others that are asked for are refused."""
+    small, head = tmp_path / "small", tmp_path / "head"
+    common = ("--config", "tiny", "--shards", shards, "--modalities", "spo2", "resp")
+    assert in_process("pretrain", *common, "--out", small, "--steps", 1, *TINY).returncode == 0
+    task = ("finetune", "--task", "sex", "--checkpoint", small, "--shards", shards, "--steps", 1, "--device", "cpu")
+    assert in_process(*task, "--out", head).returncode == 0
+    result = in_process("evaluate", "--checkpoint", head, "--shards", shards, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["modalities"] == ["spo2", "resp"]
+    result = in_process(*task, "--out", tmp_path / "none", "--modalities", "eeg", "spo2")
+    assert result.returncode == 2
+    assert "does not know a modality: saw eeg, expected spo2, resp" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
 def test_terms_are_the_strictest_of_all_data() -> None:
     """A model pre-trained on what must not be passed on is not passed on, whatever it was fine-tuned on."""
     free = strictest([("a", {"agreement": "A", "redistribution": True, "commercial": True, "release": "1"})])

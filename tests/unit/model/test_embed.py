@@ -96,14 +96,22 @@ def test_an_embedding_lies_beside_its_store(folder: Path) -> None:
     assert result.returncode == 0, result.stderr
     said = json.loads(result.stdout)
     assert [Path(row["embedding"]).name for row in said] == ["night-02.embedding.zarr", "night-04.embedding.zarr"]
-    ds = xr.open_zarr(said[0]["embedding"], consolidated=False)
-    n_epoch = xr.open_zarr(store, consolidated=False).sizes["epoch"]
+    ds = xr.open_zarr(said[0]["embedding"], chunks=None)
+    n_epoch = xr.open_zarr(store, chunks=None).sizes["epoch"]
     assert dict(ds.sizes) == {"epoch": n_epoch, "width": 16, "window": -(-_n_in_bed(folder, store) // WINDOW)}
     assert set(said[0]["of"]) == {name for name in NAMES if name in ds}
     assert ds.attrs["checkpoint_sha256"] == checkpoint.load(folder / "run")[1]["sha256"]
     assert ds.attrs["terms"]["redistribution"] is True
     assert ds.attrs["terms"]["commercial"] is False
     assert np.isfinite(ds["fused"].values).all(axis=1).any()
+    assert ds["fused"].dtype == np.float32
+    first = {file: file.read_bytes() for file in Path(said[0]["embedding"]).rglob("*") if file.is_file()}
+    assert in_process("embed", store, "--checkpoint", folder / "run").returncode == 0
+    assert {file: file.read_bytes() for file in first} == first  # written again, the same bytes
+    chunk = Path(said[1]["embedding"]) / "fused" / "c" / "0" / "0"
+    chunk.write_bytes(bytes([chunk.read_bytes()[0] ^ 1]) + chunk.read_bytes()[1:])
+    with pytest.raises(ValueError, match="checksum"):
+        xr.open_zarr(said[1]["embedding"], chunks=None)["fused"].load()
     audited = audit(folder / "out")
     assert audited.problems == ()
     assert audited.n_stores == 12 == len(published(folder / "out"))

@@ -1,8 +1,8 @@
 """YASA beside the model: its stages of the same recording stores, where they have EEG.
 
 Assumptions of YASA (Vallat & Walker 2021, doi:10.7554/eLife.70092): a central EEG derivation against a mastoid, EOG
-if there is one, in microvolts, five minutes at the least. Other derivations are answered too, outside of what it was
-trained on. Missing samples are 0.
+if there is one, in microvolts, five minutes at the least. Other derivations are answered too, outside of what it
+was trained on. Missing samples are 0.
 """
 
 from __future__ import annotations

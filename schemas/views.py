@@ -64,7 +64,7 @@ _WEARABLE = View(
         Kind.EEG: (0.4, 35.0),  # band-pass of a headband's filtered channels, as its files' readers tell it
         Kind.EOG: (0.4, 35.0),  # a headband has no leads for it: the same electrodes, the same filter
     },
-    "Dreem headband, filtered channels of its files; the device: Arnal et al. 2020 (doi:10.1093/sleep/zsaa097)",
+    "Headband, filtered channels of its files; the device: Arnal et al. 2020 (doi:10.1093/sleep/zsaa097)",
 )
 
 VIEWS: Mapping[str, View] = MappingProxyType({view.name: view for view in (_AASM, _WEARABLE)})

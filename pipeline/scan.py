@@ -16,7 +16,6 @@ from pipeline.channels import ChannelPlan, resolve
 from pipeline.cohort import find_recordings
 from pipeline.discover import Source
 from pipeline.read.annotations import read_annotations
-from pipeline.read.night import open_night
 from pipeline.read.signal_file import peek
 from schemas.errors import PsgError
 from schemas.findings import Finding
@@ -168,8 +167,7 @@ def _scan_one(
 
 def _unmapped(source: Source, manifest: CohortManifest) -> dict[str, int]:
     try:
-        with open_night(source.signals, manifest.hdf5) as night:
-            clock_start_s = night.clock_start_s
+        clock_start_s = peek(source.signals[0], manifest.hdf5).clock_start_s
         annotations, _ = read_annotations(source.annotations, manifest.annotations, clock_start_s=clock_start_s)
     except PsgError:
         return {}

@@ -1,4 +1,4 @@
-"""``sleep2vec inspect``: one recording store, or the header of one EDF."""
+"""``sleep2vec inspect``: one recording store, or the header of one file of signals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDE = 10_000  # columns; tables take what they need
 @click.argument("path", type=ANY_PLACE)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(path: Path, as_json: bool) -> None:
-    """Show what is in PATH: a recording store (a folder), or an EDF or BDF file's header.
+    """Show what is in PATH: a recording store (a folder), or the header of an EDF, BDF or WFDB file.
 
     Patient and recording fields of a header are never shown.
     """
@@ -88,13 +88,13 @@ def _found(ds: Any) -> str:
 
 
 def _header(path: Path) -> dict[str, Any]:
-    from pipeline.read.edf_header import read_header
+    from pipeline.read.signal_file import peek
 
-    header = read_header(path)
+    header = peek(path)
     return {
         "file": path.name,
-        "format": ("BDF" if header.is_bdf else "EDF") + ("+" if header.is_plus else ""),
-        "records": f"{header.n_record} of {float(header.record_duration_s):g} s",
+        "format": header.form,
+        "records": header.extent,
         "channels": [
             {
                 "label": info.label,

@@ -52,9 +52,12 @@ class SignalFile(Protocol):
 
 @dataclass(frozen=True)
 class HeaderPeek:
-    """What the header of a file says; no sample was read."""
+    """What a file's header says; no sample was read. ``form`` names the format, ``extent`` how much there is."""
 
+    form: str
+    extent: str
     infos: tuple[SignalInfo, ...]
+    clock_start_s: float | None
     findings: tuple[Finding, ...] = ()
 
 
@@ -87,10 +90,18 @@ def peek(path: Path, hdf5: Hdf5Rule | None = None) -> HeaderPeek:
     """Read a file's header alone; raises as `open_signals`."""
     match path.suffix.lower():
         case suffix if suffix in _WFDB:
-            return HeaderPeek(read_wfdb_header(path).infos)
+            record = read_wfdb_header(path)
+            return HeaderPeek(
+                "WFDB",
+                f"{record.n_frame} frames at {float(record.rate_hz):g} Hz",
+                record.infos,
+                record.clock_start_s,
+            )
         case suffix if suffix in _HDF5:
             with open_hdf5(path, hdf5) as file:
-                return HeaderPeek(file.infos, file.findings)
+                return HeaderPeek("HDF5", f"{file.duration_s:g} s", file.infos, file.clock_start_s, file.findings)
         case _:
             header = read_header(path)
-            return HeaderPeek(header.infos, header.findings)
+            form = ("BDF" if header.is_bdf else "EDF") + ("+" if header.is_plus else "")
+            extent = f"{header.n_record} of {float(header.record_duration_s):g} s"
+            return HeaderPeek(form, extent, header.infos, header.clock_start_s, header.findings)

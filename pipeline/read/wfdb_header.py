@@ -78,6 +78,11 @@ class WfdbHeader:
     signals: tuple[WfdbSignal, ...]
 
     @property
+    def extent(self) -> str:
+        """How much there is, for people."""
+        return f"{self.n_frame or 'unknown'} frames at {float(self.rate_hz):g} Hz"
+
+    @property
     def infos(self) -> tuple[SignalInfo, ...]:
         """What a montage needs to know of the signals."""
         return tuple(self._info(index, signal) for index, signal in enumerate(self.signals))

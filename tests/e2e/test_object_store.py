@@ -9,14 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wfdb
 import xarray as xr
 
 from pipeline.api import open_recording
+from pipeline.cohort import find_recordings
+from pipeline.fetch import fetched
+from pipeline.harmonise import harmonise
 from pipeline.places import copy_out, entries, place, remove_files
 from pipeline.write.ledger import read_ledger
+from schemas.manifest import CohortManifest
 from tests.command_line import in_process
 from tests.object_store import BUCKET, denied, served
 from tests.storage_campaign import client_of
+from tests.stub_cohort import MANIFEST
 
 IN, OUT = f"s3://{BUCKET}/in", f"s3://{BUCKET}/out"
 
@@ -111,6 +117,30 @@ def test_an_operator_finds_the_same_in_a_bucket(
     assert len(built) > 5
     for name, path in built.items():
         assert (tmp_path / "remote" / name).read_bytes() == path.read_bytes(), name
+
+
+def test_files_that_name_each_other_come_together(uploaded: str, tmp_path: Path) -> None:
+    """A record's header and samples are fetched into one folder, where the header finds them."""
+    local = tmp_path / "local"
+    local.mkdir()
+    sine = np.sin(np.arange(128 * 90) / 10)
+    wfdb.wrsamp("n1", 128, ["uV"], ["C4-M1"], p_signal=50 * sine[:, None], fmt=["16"], write_dir=str(local))
+    (local / "n1.txt").write_text("W\nN1\nN3\n")
+    _upload(local, f"s3://{BUCKET}/records")
+    manifest = CohortManifest.model_validate(
+        MANIFEST
+        | {
+            "layout": {"signals": "{subject}.hea", "companions": "{subject}.dat", "annotations": "{subject}.txt"},
+            "annotations": {"format": "epoch_list", "scheme": "aasm"},
+            "montage": [{"channel": "eeg_c4_m1", "labels": ["C4-M1"]}],
+        }
+    )
+    [source] = find_recordings(manifest, place(f"s3://{BUCKET}/records"))
+    with fetched(source, tmp_path / "fetched") as night:
+        assert {path.parent for path in night.paths} == {night.signals[0].parent}
+        ds = harmonise(night, manifest)
+    assert ds["stage"].values.tolist() == [0, 1, 3]
+    assert ds["eeg_c4_m1"].attrs["source_rate_hz"] == 128
 
 
 def test_an_operator_decides_in_a_bucket(uploaded: str, converted: Path, tmp_path: Path) -> None:

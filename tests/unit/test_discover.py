@@ -136,6 +136,37 @@ def test_the_first_of_several_annotations_is_taken_and_said(tmp_path: Path) -> N
     assert [s.annotations.get("annotations") for s in sources] == [tmp_path / "1-a.xml", tmp_path / "2-a.xml", None]
 
 
+def test_what_belongs_to_a_signal_file_is_found(tmp_path: Path) -> None:
+    """Companions count as sources, between signals and annotations; annotations go by the layout's names."""
+    _files(tmp_path, "1.hea", "1.dat", "1.mat", "1.stg.txt", "1.sco.txt", "2.hea", "2.dat", "2.sco.txt")
+    layout = {
+        "signals": "{subject}.hea",
+        "companions": ["{subject}.dat", "{subject}.mat"],
+        "annotations": {"stages": "{subject}.stg.txt", "events": "{subject}.sco.txt"},
+    }
+    rules = [{"format": "epoch_list", "scheme": "rk", "file": name} for name in ("stages", "events")]
+    one, two = discover(_layout(layout, annotations=rules), tmp_path)
+    assert one.names == ("1.hea", "1.dat", "1.mat", "1.stg.txt", "1.sco.txt")
+    assert one.paths == tuple(tmp_path / name for name in one.names)
+    assert two.annotations == {"events": tmp_path / "2.sco.txt"}
+    assert two.names == ("2.hea", "2.dat", "2.sco.txt")
+
+
+def test_pseudonyms_of_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Companions and annotations are called by what they are, never by their file."""
+    monkeypatch.setenv(SALT, "a long secret")
+    _files(tmp_path, "Doe.hea", "Doe.dat", "Doe-a.txt", "Doe-b.txt")
+    layout = {
+        "signals": "{subject}.hea",
+        "companions": "{subject}.dat",
+        "annotations": {"first": "{subject}-a.txt", "second": "{subject}-b.txt"},
+    }
+    rules = [{"format": "epoch_list", "scheme": "rk", "file": name} for name in ("first", "second")]
+    [source] = discover(_layout(layout, annotations=rules, privacy={"keys": "pseudonymous"}), tmp_path)
+    assert source.names == ("signals-1", "companion-1", "annotation-first", "annotation-second")
+    assert "Doe" not in source.describe(AnnotationCorrupt("odd", where="Doe-b.txt"))
+
+
 def test_published_beats_are_found_and_are_no_source(tmp_path: Path) -> None:
     """A night knows the file to be scored against; what a store is made from, and called, stays without it."""
     _files(tmp_path, "edf/1.edf", "edf/2.edf", "beats/1-rpoint.csv")

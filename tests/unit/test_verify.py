@@ -80,6 +80,16 @@ def test_sealing_changes_nothing_that_matters(store: Path) -> None:
     assert verify_store(store).is_good
 
 
+def test_further_scorers_are_optional_and_judged(tmp_path: Path, make_night: MakeNight) -> None:
+    """A night may have their stages; codes that no stage has are found in them, too."""
+    night = make_night()
+    night["stage_scorer2"] = night["stage"]
+    write_store(night, tmp_path / "two.zarr")
+    assert verify_store(tmp_path / "two.zarr").is_good
+    put(tmp_path / "two.zarr", "stage_scorer2", 7, 0)
+    assert {(p.rule, p.array) for p in verify_store(tmp_path / "two.zarr").problems} == {("V10", "stage_scorer2")}
+
+
 # --- damage ------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""What a window costs: ``python -m benchmarks.loader [--nights 8] [--rounds 9] [--windows 24]`` prints JSON.
+"""What a window costs: ``python -m benchmarks.loader [--nights 8] [--rounds 41] [--windows 8]`` prints JSON.
 
 A window is 120 epochs of nine modalities of a night, int16 counts on the disk, float32 tensors in the end:
 normalised, missing samples 0. All ways read the same nights, each in a process of its own, in turns; CPU is user
@@ -47,10 +47,13 @@ def cpu_s(pids: Sequence[int]) -> float:
 
 
 def in_turns(ways: Mapping[str, Any], rounds: int, n: int) -> dict[str, list[float]]:
-    """Return CPU milliseconds a window of every way, a value a round; a first round fills caches."""
+    """Return CPU milliseconds a window of every way, a value a round; a first round fills caches.
+
+    Every second round goes backwards: what grows busier during a round favours nobody.
+    """
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
-        for name, way in ways.items():
+        for name, way in list(ways.items())[:: 1 if number % 2 else -1]:
             begun_s = cpu_s(way.pids)
             way.take(n)
             if number:
@@ -138,8 +141,8 @@ def write_many(place: Path, n: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="CPU milliseconds of a window of 120 epochs, nine modalities.")
     parser.add_argument("--nights", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--windows", type=int, default=24, help="a round and way")
+    parser.add_argument("--rounds", type=int, default=41)
+    parser.add_argument("--windows", type=int, default=8, help="a round and way")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--many", type=int, default=10_000, help="recordings of the largest set")
     parser.add_argument("--write", nargs=2, metavar=("FOLDER", "N"), help=argparse.SUPPRESS)

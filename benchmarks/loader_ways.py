@@ -187,7 +187,8 @@ def prepare(folder: Path, n_night: int) -> None:
 
 def names(n_worker: int) -> list[str]:
     """Return the ways, those through workers where there are any."""
-    own = ["floor", "own_floor", "memory_map_reused", "ours_one_by_one", "ours", *PEERS]
+    peers = [name for name in PEERS if name != "memory_map"]
+    own = ["floor", "own_floor", "ours_one_by_one", "memory_map_reused", "ours", "memory_map", *peers]
     return own + ([f"{name}_workers" for name in ("ours", *PEERS)] if n_worker else [])
 
 

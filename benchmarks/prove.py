@@ -368,7 +368,7 @@ CAMPAIGNS = {  # those that measure time come last
     ),
     "loader": Campaign(
         loader_cost,
-        {"nights": 8, "rounds": 9, "windows": 16, "many": 10_000, "workers": 2},
+        {"nights": 8, "rounds": 41, "windows": 8, "many": 10_000, "workers": 2},
         (
             *("model/data/*.py", "pipeline/shards/direct.py", "pipeline/shards/read.py", "benchmarks/loader*.py"),
             *("benchmarks/shard_set.py", "benchmarks/measure.py"),

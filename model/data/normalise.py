@@ -83,7 +83,8 @@ def to_float(counts: NDArray[np.int16], gain: np.float32, offset: np.float32, ou
     out : ndarray, shape (k, n), float32
         Overwritten; does not overlap with ``counts``.
     """
-    np.multiply(counts, gain, out=out)
+    np.copyto(out, counts)  # and then in place: a tenth faster than a product of two types, with the same result
+    np.multiply(out, gain, out=out)
     if offset:
         np.add(out, offset, out=out)
     for epoch in (np.minimum.reduce(counts, axis=1) == MISSING).nonzero()[0]:  # few, mostly none

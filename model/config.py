@@ -163,7 +163,13 @@ PRESETS: dict[str, RunConfig] = {
         "tiny",
         model=_TINY,
         optim=OptimConfig(
-            learning_rate=1e-3, batch=16, n_step=200, window=40, precision="float32", checkpoint_every=100
+            learning_rate=1e-3,
+            ema_start=0.96,  # over 200 steps 0.996 would leave two thirds of the first weights in the average
+            batch=16,
+            n_step=200,
+            window=40,
+            precision="float32",
+            checkpoint_every=100,
         ),
     ),
     "base": RunConfig(),

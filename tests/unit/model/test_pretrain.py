@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,12 @@ def test_the_schedules() -> None:
     assert rates[515] == pytest.approx(0.55 * optim.learning_rate, rel=1e-2)
     assert average_rate(0, optim) == pytest.approx(0.996)
     assert average_rate(1000, optim) == 1
+
+
+def test_the_average_of_a_short_run_is_of_what_was_learnt() -> None:
+    """Of the weights that ``tiny`` begins with, less than a twentieth is left in its average."""
+    optim = PRESETS["tiny"].optim
+    assert math.prod(average_rate(step, optim) for step in range(optim.n_step)) < 0.05
 
 
 def test_norms_and_biases_do_not_decay() -> None:

@@ -48,9 +48,10 @@ def open_hdf5(path: Path, rule: Hdf5Rule | None) -> Iterator[Hdf5File]:
     """
     if rule is None:
         raise ManifestInvalid("the manifest has no section hdf5", do="Say in it where the signals are.")
+    h5py = import_module("h5py")
     with open_source(path) as stream:
         with _told(path.name):
-            file = import_module("h5py").File(stream, "r")
+            file = h5py.File(stream, "r")
         with file:
             with _told(path.name):
                 opened = Hdf5File(file, rule, path.name)
@@ -59,7 +60,8 @@ def open_hdf5(path: Path, rule: Hdf5Rule | None) -> Iterator[Hdf5File]:
 
 def hdf5_dataset(path: Path, name: str) -> NDArray[Any]:
     """Return the values of one dataset; raises as `open_hdf5`."""
-    with open_source(path) as stream, _told(path.name), import_module("h5py").File(stream, "r") as file:
+    h5py = import_module("h5py")
+    with open_source(path) as stream, _told(path.name), h5py.File(stream, "r") as file:
         if name not in file:
             raise _corrupt(f"it has no dataset {name!r}")
         return np.asarray(file[name][()])

@@ -32,7 +32,7 @@ _COMMANDS = {
     "status": "Say how the recordings of an output ended, and why.",
     "quarantine": "List recordings that failed, try them again, or leave them out for a reason.",
     "gc": "Remove what nobody needs from an output: unfinished stores, recordings whose source is gone.",
-    "inspect": "Show one recording store, or the header of one EDF.",
+    "inspect": "Show one recording store, or the header of an EDF, BDF or WFDB file.",
     "verify": "Check every byte of an output against what was written, and against its source.",
     "catalog": "Tell what recordings there are.",
     "splits": "Say who is for training, validation and test.",

@@ -1,15 +1,16 @@
 """The rule by which persons are drawn into splits.
 
-Families stay whole. Within a cohort, groups are put in an order: by site, then age band, then sex, each level and
-at last the groups themselves in an order drawn from the seed. Going along it, each group joins the split that is
-furthest behind its share. So a split is never off its share by more than about one group (times its size), neither
-in the cohort nor in a site, nor in an age band or a sex of one. Cohorts do not know of each other.
+Families stay whole, and so does a person who is in two cohorts, where somebody found that out. Within a cohort,
+groups are put in an order: by site, then age band, then sex, each level and at last the groups themselves in an
+order drawn from the seed. Going along it, each group joins the split that is furthest behind its share. So a split
+is never off its share by more than about one group (times its size), neither in the cohort nor in a site, nor in an
+age band or a sex of one. Cohorts do not know of each other but for those persons.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.vocabulary import Sex, Split
@@ -31,6 +32,8 @@ class Person:
         ``cohort/subject``: persons of two cohorts are two.
     family : str or None
         As the cohort names it.
+    same_as : tuple of str
+        ``cohort/subject`` of the same person elsewhere, as far as anybody knows.
     """
 
     subject: str
@@ -38,6 +41,7 @@ class Person:
     site: str | None = None
     age_years: float | None = None
     sex: str = Sex.UNKNOWN.value
+    same_as: tuple[str, ...] = ()
 
     @property
     def cohort(self) -> str:
@@ -66,25 +70,32 @@ def draw(
     *,
     seed: int,
     shares: Mapping[Split, float],
-    external: Iterable[str],
+    apart: Mapping[str, Split],
     kept: Mapping[str, Split],
 ) -> dict[str, Split]:
-    """Return the split of everyone in ``people``; those in ``kept``, and their families, stay where they are."""
-    apart = set(external)
+    """Return the split of everyone in ``people``; those in ``kept``, and their families, stay where they are.
+
+    Cohorts in ``apart`` go where it says as a whole, with those of other cohorts who are the same persons.
+    """
     drawn: dict[str, Split] = {}
     cohorts: dict[str, list[_Group]] = {}
     for group in _groups(people):
         cohorts.setdefault(group.cohort, []).append(group)
-    for cohort, groups in cohorts.items():
+    for groups in cohorts.values():
         of = dict.fromkeys(shares, 0.0)
         for group in sorted(groups, key=lambda group: _place(group, seed)):
             for split, share in shares.items():
                 of[split] += share * len(group.subjects)
-            known = Split.EXTERNAL if cohort in apart else _known(group, kept)
+            known = _apart(group, apart) or _known(group, kept)
             split = known or max(of, key=lambda split: of[split])
             of[split] = of.get(split, 0.0) - len(group.subjects)
             drawn |= dict.fromkeys(group.subjects, split)
     return drawn
+
+
+def _apart(group: _Group, apart: Mapping[str, Split]) -> Split | None:
+    cohorts = (subject.partition("/")[0] for subject in group.subjects)
+    return next((apart[cohort] for cohort in cohorts if cohort in apart), None)
 
 
 def _known(group: _Group, kept: Mapping[str, Split]) -> Split | None:
@@ -106,7 +117,7 @@ def _hash(seed: int, *words: str) -> bytes:
 
 
 def _groups(people: Sequence[Person]) -> list[_Group]:
-    """Join persons that share a family, over any number of nights and families."""
+    """Join persons that share a family, or are one, over any number of nights and families."""
     nights: dict[str, list[Person]] = {}
     for person in people:
         nights.setdefault(person.subject, []).append(person)
@@ -114,6 +125,9 @@ def _groups(people: Sequence[Person]) -> list[_Group]:
     for person in people:
         if person.family:
             _join(heads, person.subject, f"{person.cohort}\0{person.family}")
+        for other in person.same_as:
+            if other in nights:
+                _join(heads, person.subject, other)
     members: dict[str, list[str]] = {}
     for subject in sorted(nights):
         members.setdefault(_head(heads, subject), []).append(subject)

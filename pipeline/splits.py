@@ -19,7 +19,16 @@ from pipeline.split_rule import RULE, Person, draw
 from schemas.errors import SplitInvalid, SplitLeak
 from schemas.vocabulary import Split
 
-__all__ = ["Person", "Splits", "check_no_leak", "check_splits", "make_splits", "read_splits", "write_splits"]
+__all__ = [
+    "Person",
+    "Splits",
+    "check_no_leak",
+    "check_splits",
+    "make_splits",
+    "read_splits",
+    "shared_between",
+    "write_splits",
+]
 
 TITLE = "sleep2vec splits, version 1"
 
@@ -59,7 +68,10 @@ def make_splits(
     val: float = 0.1,
     test: float = 0.1,
     external: Iterable[str] = (),
+    leave_out: str | None = None,
     extend: Splits | None = None,
+    overlaps: Iterable[tuple[str, str]] = (),
+    allow_overlap: bool = False,
 ) -> Splits:
     """Draw a split for every person.
 
@@ -73,25 +85,39 @@ def make_splits(
         Shares of each cohort's persons; the others are for training.
     external : iterable of str
         Cohorts that are kept apart as a whole.
+    leave_out : str, optional
+        Cohort that is the whole of ``test``; the others are for training and validation.
     extend : Splits, optional
         Nobody in it moves; the others are added so that the shares come out. Its external cohorts stay external.
+    overlaps : iterable of (str, str)
+        Cohorts that share people.
+    allow_overlap : bool
+        Keep one of such two cohorts apart from the other all the same; the file says so.
 
     Raises
     ------
     SplitInvalid
         When a share is impossible or an external cohort is not there.
     SplitLeak
-        When ``extend`` has a family in two splits, or persons of an external cohort in another one.
+        When ``extend`` has a family in two splits, or persons of an external cohort in another one; when a cohort
+        is kept apart from one with which it shares people.
     """
     everyone = list(people)
     kept = dict(extend.of) if extend is not None else {}
-    asked = set(external)
-    apart = sorted(asked | {_cohort(subject) for subject, split in kept.items() if split is Split.EXTERNAL})
-    _check_request({person.cohort for person in everyone}, val, test, asked)
+    test = 0.0 if leave_out else test
+    asked = set(external) | ({leave_out} if leave_out else set())
+    cohorts = {person.cohort for person in everyone}
+    _check_request(cohorts, val, test, asked)
+    apart = _apart(kept, external, leave_out)
     _check_apart(kept, apart)
+    shared = shared_between(apart, cohorts, overlaps)
+    if shared and not allow_overlap:
+        raise _overlap(shared)
     shares = {Split.TRAIN: 1.0 - val - test, Split.VAL: val, Split.TEST: test}
-    drawn = draw(everyone, seed=seed, shares=shares, external=apart, kept=kept)
-    splits = Splits(MappingProxyType(drawn | kept), _header(seed, val, test, apart, extend))
+    drawn = draw(everyone, seed=seed, shares=shares, apart=apart, kept=kept)
+    header = _header(seed, val, test, apart, extend)
+    header |= {"shared people allowed": ", ".join(f"{one} and {other}" for one, other in shared)} if shared else {}
+    splits = Splits(MappingProxyType(drawn | kept), header)
     check_splits(splits, everyone)
     return splits
 
@@ -115,8 +141,42 @@ def _check_request(cohorts: set[str], val: float, test: float, external: set[str
         )
 
 
-def _check_apart(kept: Mapping[str, Split], external: Sequence[str]) -> None:
-    used = [s for s, split in kept.items() if split is not Split.EXTERNAL and _cohort(s) in external]
+def _apart(kept: Mapping[str, Split], external: Iterable[str], leave_out: str | None) -> dict[str, Split]:
+    """Return the cohorts that are kept apart as a whole, and where."""
+    were = {_cohort(subject) for subject, split in kept.items() if split is Split.EXTERNAL}
+    apart = dict.fromkeys(sorted({*external, *were}), Split.EXTERNAL)
+    return apart | {leave_out: Split.TEST} if leave_out else apart
+
+
+def shared_between(
+    apart: Mapping[str, Split], cohorts: Iterable[str], overlaps: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return pairs of cohorts that share people and would stand on two sides, the one kept apart first.
+
+    Parameters
+    ----------
+    apart : mapping of str to Split
+        Cohorts that are kept apart.
+    cohorts : iterable of str
+        Those that are there at all.
+    """
+    there = set(cohorts)
+    both = {pair for one, other in overlaps for pair in ((one, other), (other, one)) if {one, other} <= there}
+    return sorted((a, b) for a, b in both if a in apart and apart.get(b) is not apart[a])
+
+
+def _overlap(shared: Sequence[tuple[str, str]]) -> SplitLeak:
+    one, other = shared[0]
+    return SplitLeak(
+        "a cohort shares people with one that it is kept apart from",
+        saw=f"{one} and {other}" + (f", and {len(shared) - 1} more pairs" if len(shared) > 1 else ""),
+        why="Whoever is in both would be learnt from and tested on.",
+        do=f"Keep both apart (--external {other}), leave one of them out of the stores, or --allow-overlap.",
+    )
+
+
+def _check_apart(kept: Mapping[str, Split], apart: Mapping[str, Split]) -> None:
+    used = [s for s, split in kept.items() if split is not apart.get(_cohort(s), split)]
     if used:
         raise SplitLeak(
             "a cohort cannot become external any more",
@@ -126,14 +186,19 @@ def _check_apart(kept: Mapping[str, Split], external: Sequence[str]) -> None:
         )
 
 
-def _header(seed: int, val: float, test: float, external: Sequence[str], extend: Splits | None) -> dict[str, str]:
+def _header(
+    seed: int, val: float, test: float, apart: Mapping[str, Split], extend: Splits | None
+) -> dict[str, str]:
     from importlib.metadata import version
 
+    external = [cohort for cohort, split in apart.items() if split is Split.EXTERNAL]
+    left_out = [cohort for cohort, split in apart.items() if split is Split.TEST]
     return {
         "seed": str(seed),
         "val": f"{val:g}",
         "test": f"{test:g}",
         "external": " ".join(external) or "none",
+        **({"left out": " ".join(left_out)} if left_out else {}),
         "extends": "nothing" if extend is None else f"splits with seed {extend.header.get('seed', 'unknown')}",
         "rule": RULE,
         "made by": f"sleep2vec {version('sleep2vec')}",
@@ -189,6 +254,14 @@ def check_splits(splits: Splits, people: Iterable[Person]) -> None:
             do="Add them with 'sleep2vec splits make --extend'.",
         )
     check_no_leak((person.subject, person.family, splits.of[person.subject]) for person in everyone)
+    pairs = {(p.subject, other) for p in everyone for other in p.same_as if other in splits.of}
+    if torn := sorted(pair for pair in pairs if splits.of[pair[0]] is not splits.of[pair[1]]):
+        raise SplitLeak(
+            f"{len(torn)} persons of two cohorts are in two splits",
+            saw=" and ".join(f"{subject} in {splits.of[subject]}" for subject in torn[0]),
+            expected="each in one",
+            do="Draw the splits anew with 'sleep2vec splits make --same-people'.",
+        )
 
 
 # --- the file ----------------------------------------------------------------------------------------------

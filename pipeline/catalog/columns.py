@@ -98,6 +98,7 @@ _PERSON = {
     "family": Column("String", "", "cohort/family, where the cohort names families"),
     "visit": Column("String", "", "visit, where the cohort has several"),
     "site": Column("String", "", "site of recording"),
+    "overlaps_with": Column("List(String)", "", "cohorts that share people with this one, as its manifest says"),
     "split": Column(
         "String", "", "train, val, test or external, by the split file that the catalog was built with"
     ),

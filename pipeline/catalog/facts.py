@@ -118,6 +118,7 @@ def _identity(store: _Store) -> dict[str, Any]:
         "family": f"{cohort}/{family}" if family else None,
         "visit": attrs["visit"] or None,
         "site": attrs["site"],
+        "overlaps_with": sorted({row["cohort"] for row in attrs["manifest"].get("overlaps_with", ())}),
         "study_type": attrs["study_type"],
         "age_years": _number(attrs["age_years"]),
         "age_top_coded": bool(attrs.get("age_top_coded", 0)),

@@ -275,3 +275,57 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     for name in ("absent", "binary"):
         with pytest.raises(SplitInvalid, match="splits make"):
             read_splits(tmp_path / name)
+
+
+# --- cohorts that share people, and persons with two names ---------------------------------------------------
+
+SHARED = [Person(f"{cohort}/{n}") for cohort in ("mgh", "hsp", "far") for n in range(10)]
+
+
+def test_a_cohort_is_not_kept_apart_from_one_that_it_shares_people_with() -> None:
+    """Either of the two as external or left out is refused, whichever manifest says so; both apart are fine."""
+    for request in ({"external": ["mgh"]}, {"external": ["hsp"]}, {"leave_out": "mgh"}):
+        for overlaps in ([("mgh", "hsp")], [("hsp", "mgh")]):
+            with pytest.raises(SplitLeak, match=r"shares people.*saw (mgh and hsp|hsp and mgh)"):
+                make_splits(SHARED, overlaps=overlaps, **request)  # type: ignore[arg-type]
+    both = make_splits(SHARED, external=["mgh", "hsp"], overlaps=[("mgh", "hsp")])
+    assert both.counts["external"] == 20
+    assert make_splits(SHARED, external=["far"], overlaps=[("mgh", "hsp")]).counts["external"] == 10
+    assert make_splits(SHARED, external=["mgh"], overlaps=[("mgh", "elsewhere")]).counts["external"] == 10
+
+
+def test_an_overlap_that_is_allowed_is_in_the_header() -> None:
+    """Forced, the pair is split; whoever reads the file sees it."""
+    splits = make_splits(SHARED, external=["mgh"], overlaps=[("mgh", "hsp")], allow_overlap=True)
+    assert splits.header["shared people allowed"] == "mgh and hsp"
+    assert "shared people allowed" not in make_splits(SHARED, external=["far"]).header
+
+
+def test_one_cohort_left_out() -> None:
+    """All of it is the test split and nothing else is; the others train and validate in their shares."""
+    splits = make_splits(SHARED, leave_out="far", val=0.2, test=0.3)
+    of = {subject: split for subject, split in splits.of.items() if split is Split.TEST}
+    assert set(of) == {f"far/{n}" for n in range(10)}
+    assert splits.counts == {"train": 16, "val": 4, "test": 10}
+    assert splits.header["left out"] == "far"
+    with pytest.raises(SplitInvalid, match="no such cohort"):
+        make_splits(SHARED, leave_out="nowhere")
+
+
+@given(st.integers(0, 20))
+def test_a_person_of_two_cohorts_is_in_one_split(seed: int) -> None:
+    """Two names of one person never part; with an external cohort both are external."""
+    same = {f"mgh/{n}": (f"hsp/{9 - n}",) for n in range(5)}
+    people = [Person(p.subject, same_as=same.get(p.subject, ())) for p in SHARED]
+    splits = _make(people, seed)
+    assert all(splits.of[one] is splits.of[other] for one, others in same.items() for other in others)
+    apart = make_splits(people, seed=seed, external=["mgh"])
+    assert {apart.of[f"hsp/{9 - n}"] for n in range(5)} == {Split.EXTERNAL}
+    assert Counter(apart.of.values())[Split.EXTERNAL] == 15
+
+
+def test_a_person_of_two_cohorts_in_two_splits_is_refused() -> None:
+    """Splits that were drawn before the two names were known are named with both."""
+    splits = Splits(MappingProxyType({"a/1": Split.TRAIN, "b/2": Split.TEST}))
+    with pytest.raises(SplitLeak, match="saw a/1 in train and b/2 in test"):
+        check_splits(splits, [Person("a/1", same_as=("b/2",)), Person("b/2")])

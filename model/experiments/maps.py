@@ -26,7 +26,7 @@ class Settings:
     ----------
     of : {"nights", "epochs"}
     color : {"site", "sex", "age_decade", "stage", "night"}
-        ``stage`` and ``night`` are of epochs; the others of nights.
+        ``stage`` and ``night``, which draws each night's way, are of epochs; the others of nights.
     n_night : int
         Nights whose epochs are drawn.
     """
@@ -45,7 +45,8 @@ def run(lab: Lab, settings: Settings) -> Result:
         raise ModelError("nothing to color by", saw=settings.color, expected=", ".join(rows[0]))
     places = flat(vectors, settings.perplexity, settings.draw_seed)
     placed = [row | {"x": float(x), "y": float(y)} for row, (x, y) in zip(rows, places, strict=True)]
-    return Result(placed, Chart("point", "x", "y", by=settings.color), {"of": settings.of})
+    kind: Any = "path" if settings.color == "night" and settings.of == "epochs" else "point"
+    return Result(placed, Chart(kind, "x", "y", by=settings.color), {"of": settings.of})
 
 
 def flat(vectors: NDArray[np.float64], perplexity: float, seed: int) -> NDArray[np.float64]:

@@ -24,8 +24,8 @@ class Chart:
 
     Parameters
     ----------
-    kind : {"line", "bar", "point"}
-        ``bar`` lists ``x`` downwards; ``point`` is a scatter.
+    kind : {"line", "bar", "point", "path"}
+        ``bar`` lists ``x`` downwards; ``point`` is a scatter; ``path`` joins points in the rows' order.
     by : str, optional
         A line, or a colour, for every value of this column.
     interval : tuple of (low, high), optional
@@ -34,7 +34,7 @@ class Chart:
         Both axes are logarithmic.
     """
 
-    kind: Literal["line", "bar", "point"]
+    kind: Literal["line", "bar", "point", "path"]
     x: str
     y: str
     by: str | None = None
@@ -105,6 +105,7 @@ def _draw(result: Result, file: Path, title: str) -> None:
     if chart.kind != "bar":
         axes.set_ylabel(chart.y)
     else:
+        axes.margins(y=0.01)
         axes.invert_yaxis()
     if chart.log:
         axes.set_xscale("log")
@@ -126,6 +127,8 @@ def _group(axes: Any, chart: Chart, rows: Sequence[Row], name: str | None, colou
     if chart.kind == "bar":
         labels = [str(value) if name is None else f"{value}, {name}" for value in x]
         axes.barh(labels, y, xerr=error, color=colour, label=name)
+    elif chart.kind == "path":
+        axes.plot(x, y, color=colour, label=name, linewidth=0.6, marker=".", markersize=3)
     elif chart.kind == "point":
         axes.scatter(x, y, s=12, color=colour, label=name)
     else:

@@ -39,7 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "scaling": {"persons": [2, 4], "widths": [16, 32], "n_modality": [1, 4]},
     "retrieval": {"n_window": 6},
     "leakage": {},
-    "maps": {"of": "epochs", "color": "stage", "n_night": 2},
+    "maps": {"of": "epochs", "color": "night", "n_night": 2},
     "compute": {"n_step": 2, "batch": 2, "window": 10},
 }
 N_ROW = {

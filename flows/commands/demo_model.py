@@ -20,7 +20,7 @@ _NEEDED = {"torch": "model", "safetensors": "model", "polars": "catalog"}  # mod
 _SUBSETS: tuple[tuple[str, ...], ...] = ((), ("eeg", "eog"), ("ibi", "resp"))  # () is all
 # Shares of persons, and what two cores do in a minute or so; the rate suits a few hundred tokens a step.
 _VAL, _TEST = 0.15, 0.25
-_PRETRAIN = {"optim.n_step": 150, "optim.learning_rate": 3e-3, "optim.ema_start": 0.9}  # an average of few steps
+_PRETRAIN = {"optim.n_step": 150, "optim.learning_rate": 3e-3}
 _FINETUNE = {"optim.n_step": 150, "optim.learning_rate": 5e-3}
 _BATCH, _WINDOW = 8, 60  # windows of a batch of fine-tuning, epochs of a window
 

@@ -21,6 +21,7 @@ class Server:
     n_request: int = 0
     trouble: Trouble | None = None
     knows_ranges: bool = True
+    secrets: set[str | None] = field(default_factory=set)  # passwords that readers have sent
 
 
 @contextmanager
@@ -30,6 +31,7 @@ def serve(folder: Path) -> Iterator[Server]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            state.secrets.add(self.headers.get("Authorization"))
             path = folder / self.path.lstrip("/")
             if not path.is_file():
                 self.send_error(404)

@@ -125,6 +125,15 @@ def plain_array(content: bytes, document: Mapping[str, Any], where: str) -> NDAr
     body, checksum = content[:-4], content[-4:]
     if len(content) < 4 or google_crc32c.value(body) != int.from_bytes(checksum, "little"):
         raise StoreCorrupt("a chunk is not what was written", where=where, saw="another checksum", do=_AGAIN)
-    if document["data_type"] == "string":
-        return np.asarray(VLenUTF8().decode(body), dtype=object).reshape(document["shape"])
-    return np.frombuffer(body, np.dtype(document["data_type"]).newbyteorder("<")).reshape(document["shape"])
+    try:
+        if document["data_type"] == "string":
+            return np.asarray(VLenUTF8().decode(body), dtype=object).reshape(document["shape"])
+        return np.frombuffer(body, np.dtype(document["data_type"]).newbyteorder("<")).reshape(document["shape"])
+    except ValueError:
+        raise StoreCorrupt(
+            "a chunk is of another array",
+            where=where,
+            saw=f"{len(body)} bytes",
+            expected=document["shape"],
+            do=_AGAIN,
+        ) from None

@@ -14,7 +14,7 @@ from pipeline.shards.night import NightFacts, night_blocks
 from pipeline.shards.rasters import class_meanings
 from pipeline.shards.recording import RecordingStore, Scratch
 from pipeline.shards.tables import Placed, night_arrays
-from pipeline.shards.write import ArrayWriter, FileFacts, file_facts
+from pipeline.shards.write import ArrayWriter, FileFacts, chunk_facts, file_facts
 from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.shard import plain_chunk
 from schemas.event_terms import EventClass
@@ -99,7 +99,9 @@ class GroupWriter:
             self.files |= {f"{self._name}/{name}/{file}": facts_ for file, facts_ in writer.files.items()}
         for name, values in night_arrays(placed, self._modalities).items():
             document = array_document(NIGHT_ARRAYS[name], values.shape, array_attributes(name, NIGHT_ARRAYS[name]))
-            self._put(f"{name}/{'/'.join(['c', *['0'] * values.ndim])}", plain_chunk(values, document["data_type"]))
+            file, content = "/".join([name, "c", *["0"] * values.ndim]), plain_chunk(values, document["data_type"])
+            self._put(file, content)
+            self.files[f"{self._name}/{file}"] = chunk_facts(content)
             self._put_document(name, document)
         self._put(ARRAY_FILE, encoded(root_document(self._attributes(), dict(sorted(self._documents.items())))))
         return placed

@@ -17,12 +17,12 @@ from typing import Any
 import google_crc32c
 
 from pipeline.shards.build import SPLITS, write_set
-from pipeline.shards.documents import arrays_of, checked_set, read_group, small_array
+from pipeline.shards.documents import arrays_of, checked_set, plain_array, read_group
 from pipeline.shards.part import PartFile, first_rows, index_part, splits_part
 from pipeline.shards.sources import Source, source_of
 from pipeline.shards.transfer import Counted, Piece, Tally, retried, transfer
 from pipeline.shards.workplace import clear, set_at, workplace
-from pipeline.shards.write import FileFacts, file_facts, summed
+from pipeline.shards.write import FileFacts, chunk_facts, file_facts, summed
 from pipeline.write.documents import encoded, root_document
 from pipeline.write.publish import publish
 from schemas.errors import ChannelError, SpecViolation, StorageError, StoreCorrupt, StoreError
@@ -260,12 +260,15 @@ class _Pull:
         return counts
 
     def _small(self, split: str, name: str, documents: Mapping[str, Any]) -> Any:
-        return retried(lambda: small_array(self._source, split, name, documents[name]), self._tally)
+        file = "/".join([group_name(split), name, "c", *["0"] * len(documents[name]["shape"])])
+        return plain_array(self._listed_file(file), documents[name], file)
 
     def _night_array(self, split: str, name: str, documents: Mapping[str, Any], n: int) -> dict[str, Any]:
         values = self._small(split, name, documents)
         document, content = first_rows(values, documents[name], n)
-        self._put(f"{group_name(split)}/{name}/{'/'.join(['c', *['0'] * values.ndim])}", content)
+        file = "/".join([group_name(split), name, "c", *["0"] * values.ndim])
+        self._put(file, content)
+        self._files[file] = chunk_facts(content)
         return document
 
     def _epoch_array(self, split: str, name: str, document: dict[str, Any], n_epoch: int) -> dict[str, Any]:
@@ -312,7 +315,8 @@ class _Pull:
 
     def _listed_file(self, name: str) -> bytes:
         facts = self._listed[name]
-        return _document(self._source, name, self._tally, lambda content: file_facts(content) == facts)
+        told = chunk_facts if "chunks" in facts else file_facts
+        return _document(self._source, name, self._tally, lambda content: told(content) == facts)
 
 
 def _subset(what: str, wanted: Sequence[str] | None, held: Sequence[str]) -> list[str]:

@@ -188,7 +188,7 @@ class ShardSet:
                 read_index(folder, grid, number, self.nights.names)
         from pipeline.shards.through_zarr import ZarrArray
 
-        return ZarrArray(source_of(self._place), self.split, name, grid, self.nights.names)
+        return ZarrArray(source_of(self._place), self.split, name, document, self.nights.names)
 
 
 def open_shards(

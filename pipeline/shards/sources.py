@@ -69,12 +69,12 @@ class HttpServer:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url.rstrip("/"))
         self.is_open = parts.scheme != "https" or parts.username is None
-        self._headers = {"User-Agent": "sleep2vec"}
+        self._headers, self._secret = {"User-Agent": "sleep2vec"}, ""
         if parts.username is not None:
             from base64 import b64encode
 
             secret = b64encode(f"{parts.username}:{parts.password or ''}".encode()).decode()
-            self._headers["Authorization"] = f"Basic {secret}"
+            self._secret = f"Basic {secret}"
         host = parts.netloc.rpartition("@")[2]
         self._url = f"{parts.scheme}://{host}{parts.path}"
 
@@ -86,6 +86,10 @@ class HttpServer:
                 f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
             )
         request = urllib.request.Request(f"{self._url}/{quote(name)}", headers=headers)
+        if self._secret:
+            request.add_unredirected_header(
+                "Authorization", self._secret
+            )  # for this host, not where it may send us
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
                 content: bytes = response.read()

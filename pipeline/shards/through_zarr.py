@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from io import UnsupportedOperation
 from typing import Any
 
@@ -16,17 +16,25 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from pipeline.shards.direct import Who
 from pipeline.shards.layout import Grid
 from pipeline.shards.sources import Source
+from pipeline.write.documents import encoded
 from schemas.errors import PsgError, StoreCorrupt, StoreIncomplete
 from schemas.shard import group_name
+from schemas.store import ARRAY_FILE
 
 __all__ = ["ZarrArray"]
 
 
 class ZarrArray:
-    """One array behind zarr-python; ``pieces`` has one piece."""
+    """One array behind zarr-python; ``pieces`` has one piece.
 
-    def __init__(self, source: Source, split: str, name: str, grid: Grid, who: Who) -> None:
-        self.grid = grid
+    Parameters
+    ----------
+    document : mapping
+        What the group says of the array: its own document lies beside it, and nothing vouches for that.
+    """
+
+    def __init__(self, source: Source, split: str, name: str, document: Mapping[str, Any], who: Who) -> None:
+        self.grid, self._document = Grid.of(document), document
         self._source, self._name, self._who = source, f"{group_name(split)}/{name}", who
         self._array: Any = None
 
@@ -41,7 +49,7 @@ class ZarrArray:
             When a chunk is not what was written.
         """
         if self._array is None:
-            self._array = zarr.open_array(_SourceStore(self._source), path=self._name, mode="r", zarr_format=3)
+            self._array = zarr.open_array(self._store(), path=self._name, mode="r", zarr_format=3)
         try:
             yield np.asarray(self._array[start : start + n_epoch])
         except PsgError as error:
@@ -55,20 +63,26 @@ class ZarrArray:
                 do="Pull or build the set again.",
             ) from None
 
+    def _store(self) -> Store:
+        return _SourceStore(self._source, {f"{self._name}/{ARRAY_FILE}": encoded(self._document)})
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_array": None}
 
 
 class _SourceStore(Store):
-    """A source as Zarr sees it. A lost chunk is an error: Zarr would fill it with missing samples, silently."""
+    """A source as Zarr sees it, some of its documents at hand.
+
+    A lost chunk is an error: Zarr would fill it with missing samples, silently.
+    """
 
     supports_writes = False
     supports_deletes = False
     supports_listing = False
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, documents: Mapping[str, bytes]) -> None:
         super().__init__(read_only=True)
-        self._source = source
+        self._source, self._documents = source, documents
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _SourceStore) and other._source is self._source
@@ -77,6 +91,8 @@ class _SourceStore(Store):
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return what lies under a key; None for a document that is not there."""
+        if key in self._documents:
+            return prototype.buffer.from_bytes(self._documents[key])
         try:
             content = await asyncio.to_thread(self._source.read, key, *_range(byte_range))
         except StoreIncomplete:

@@ -20,7 +20,7 @@ from pipeline.shards.layout import Grid
 from pipeline.shards.read import ShardSet, open_shards
 from pipeline.shards.sources import Folder
 from pipeline.shards.verify_rules import document_rules, index_rules, night_rules, statistics_rules
-from pipeline.shards.write import summed
+from pipeline.shards.write import chunk_facts, summed
 from pipeline.splits import check_no_leak
 from schemas.errors import PsgError, SplitLeak, StoreIncomplete
 from schemas.shard import FILES, SET, group_name
@@ -165,9 +165,13 @@ def _chunks(shards: ShardSet, array: str, group: str) -> Iterator[Problem]:
 def _foreign(path: Path, shards: ShardSet, documents: dict[str, Any], listed: dict[str, Any]) -> Iterator[Problem]:
     """S2: chunks are those of this set, in their places; sets that were built before may not say."""
     for array, document in documents.items():
+        folder = f"{group_name(shards.split)}/{array}"
         if document["dimension_names"][0] != "epoch":
+            name = "/".join([folder, "c", *["0"] * len(document["shape"])])
+            if listed[name].get("chunks") not in (None, chunk_facts((path / name).read_bytes())["chunks"]):
+                yield Problem("S2", name, array, "", "the chunk is not the one that was written", "store_corrupt")
             continue
-        folder, grid = f"{group_name(shards.split)}/{array}", Grid.of(document)
+        grid = Grid.of(document)
         for number in range(grid.n_file):
             name = f"{folder}/{grid.file_name(number)}"
             expected = listed[name].get("chunks")

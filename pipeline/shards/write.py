@@ -19,7 +19,7 @@ from pipeline.shards.layout import CHECKSUM_BYTE, Grid
 from pipeline.write.shard import LEVEL, NAME
 from schemas.shard import BLOCK_BYTE, Codec
 
-__all__ = ["ArrayWriter", "FileFacts", "SummedFile", "as_bytes", "checksum", "file_facts", "summed"]
+__all__ = ["ArrayWriter", "FileFacts", "SummedFile", "as_bytes", "checksum", "chunk_facts", "file_facts", "summed"]
 
 FileFacts = dict[str, Any]  # size, CRC-32C of every block, and of the checksums of its chunks where it has such
 _ABSENT = np.iinfo(np.uint64).max
@@ -78,6 +78,11 @@ def file_facts(content: bytes) -> FileFacts:
     sums = _Sums()
     sums.add(np.frombuffer(content, np.uint8))
     return sums.facts()
+
+
+def chunk_facts(content: bytes) -> FileFacts:
+    """Return what the set's list says of a file that is one chunk with its checksum."""
+    return file_facts(content) | {"chunks": google_crc32c.value(content[-CHECKSUM_BYTE:])}
 
 
 def summed(path: Path) -> FileFacts:

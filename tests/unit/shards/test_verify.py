@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 import pytest
 
@@ -39,8 +40,6 @@ def cut(file: Path) -> None:
 
 def lose_chunk(file: Path) -> None:
     """Strike a chunk from the index, as a writer that leaves out empty chunks would, checksum and all."""
-    import google_crc32c
-
     content = bytearray(file.read_bytes())
     content[-36:-20] = b"\xff" * 16
     content[-4:] = google_crc32c.value(bytes(content[-36:-4])).to_bytes(4, "little")
@@ -180,6 +179,28 @@ def test_only_what_is_there_can_be_opened(built: Path) -> None:
             opened.read("spo2", start, n_epoch)
     assert opened.read("spo2", 5, 0).shape == (0, 120)
     assert np.array_equal(opened.read("stage", 0, 7), open_shards(built, "train", ()).read("stage", 0, 7))
+
+
+def rewrite(file: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change what a chunk holds, its checksum along with it."""
+    body = change(file.read_bytes()[:-4])
+    file.write_bytes(body + google_crc32c.value(body).to_bytes(4, "little"))
+
+
+@pytest.mark.parametrize("array", ["center", "present"])
+def test_a_table_with_a_right_checksum(shards: Path, array: str) -> None:
+    """Rows of a small array in another order are told, although their checksum is right."""
+    name = f"train.zarr/{array}/c/0/0"
+    rewrite(shards / name, lambda body: body[len(body) // 2 :] + body[: len(body) // 2])
+    problem = only(shards)
+    assert (problem.rule, problem.file, problem.array) == ("S2", name, array)
+
+
+def test_a_table_of_another_size(shards: Path) -> None:
+    """It is as corrupt as any other, whatever its checksum says."""
+    rewrite(shards / "train.zarr/length/c/0", lambda body: body[8:])
+    with pytest.raises(StoreCorrupt, match=r"train\.zarr/length/c/0"):
+        open_shards(shards, "train")
 
 
 @pytest.mark.parametrize("array", ["stage", "eeg"])

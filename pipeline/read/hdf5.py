@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.read.optional import library
 from pipeline.read.sampled import segments_of
 from pipeline.read.source_file import open_source
 from schemas.errors import ManifestInvalid, PsgError, SignalFileCorrupt
@@ -48,7 +48,7 @@ def open_hdf5(path: Path, rule: Hdf5Rule | None) -> Iterator[Hdf5File]:
     """
     if rule is None:
         raise ManifestInvalid("the manifest has no section hdf5", do="Say in it where the signals are.")
-    h5py = import_module("h5py")
+    h5py = library("h5py", SignalFileCorrupt)
     with open_source(path) as stream:
         with _told(path.name):
             file = h5py.File(stream, "r")
@@ -60,7 +60,7 @@ def open_hdf5(path: Path, rule: Hdf5Rule | None) -> Iterator[Hdf5File]:
 
 def hdf5_dataset(path: Path, name: str) -> NDArray[Any]:
     """Return the values of one dataset; raises as `open_hdf5`."""
-    h5py = import_module("h5py")
+    h5py = library("h5py", SignalFileCorrupt)
     with open_source(path) as stream, _told(path.name), h5py.File(stream, "r") as file:
         if name not in file:
             raise _corrupt(f"it has no dataset {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_fractional_onsets_and_free_text(tmp_path: Path) -> None:
         "onset\tduration\tdescription\n"
         "12.4\t30\tSleep stage W\n"
         "42.4\t30\tSleep stage N3\n"
-        '50.25\t12.5\tObstructive Hypopnea\n'
+        "50.25\t12.5\tObstructive Hypopnea\n"
         '51\t1\tasked for 6" pillow\n'
         "72.4\t30\tSleep stage ?\n"
         "80\t0\tBody Position: Left\n"
@@ -143,7 +144,9 @@ def test_changes_alone(tmp_path: Path) -> None:
     assert found.hypnogram.start_s == 30.0
 
 
-@pytest.mark.parametrize("heading", ["Epoch\tUser-Defined Stage\tCAST-Defined Stage\n", ""], ids=["heading", "none"])
+@pytest.mark.parametrize(
+    "heading", ["Epoch\tUser-Defined Stage\tCAST-Defined Stage\n", ""], ids=["heading", "none"]
+)
 def test_epochs_by_number(tmp_path: Path, heading: str) -> None:
     """Columns by position need no heading, and a heading does no harm; a number that is left out is unscored."""
     by = rule({"delimiter": "\t", "epoch": 1, "stage": 2}, stages={0: "W", 2: "N2", 4: "N3", 7: "UNSCORED"})
@@ -159,6 +162,7 @@ def test_columns_counted_from_the_end(tmp_path: Path) -> None:
         "4\ta\tb\t405\tObs Apnea  \tc\t22:01:30\t12.0\n"
         "5\ta\tb\t405\tHypopnea\tc\t22:02:00\td\te\t14.5\n"
         "6\ta\tb\t405\tHypopnea\tc\t22:02:40\t-3\n"
+        "7\ta\tb\t405\tArousal ()\tc\t22:03:00\n"  # nothing after its time: it has no duration
     )
     by = rule(
         {"delimiter": "\t", "onset": 7, "onset_unit": "clock", "duration": -1, "text": 5},
@@ -166,7 +170,7 @@ def test_columns_counted_from_the_end(tmp_path: Path) -> None:
         holds="events",
     )
     found, remarks = read(written(tmp_path, text), by)
-    assert events(found) == [(0.0, 12.0, "obstructive_apnea"), (30.0, 14.5, "hypopnea")]
+    assert events(found) == [(0.0, 12.0, "obstructive_apnea"), (30.0, 14.5, "hypopnea"), (90.0, 0.0, "arousal")]
     assert (found.hypnogram, [f.code for f in remarks]) == (None, ["PSG-A001", "PSG-A013"])
 
 
@@ -259,10 +263,20 @@ def test_what_is_no_such_table(tmp_path: Path, content: bytes, words: str) -> No
 def test_what_is_no_spreadsheet(tmp_path: Path) -> None:
     """A spreadsheet by name only, or one without the sheet."""
     path = written(tmp_path, b"PK\x03\x04 no archive", "scoring.xlsx")
-    with pytest.raises(AnnotationCorrupt, match="no spreadsheet"):
+    with pytest.raises(AnnotationCorrupt, match="spreadsheet cannot be parsed"):
         read(path, rule({"stage": 1}))
-    with pytest.raises(AnnotationCorrupt, match="no spreadsheet"):
+    with pytest.raises(AnnotationCorrupt, match="spreadsheet cannot be parsed"):
         read(written(tmp_path, b"\xd0\xcf\x11\xe0 no book", "scoring.xls"), rule({"stage": 1}))
+    openpyxl.Workbook().save(tmp_path / "other.xlsx")
+    with pytest.raises(AnnotationCorrupt, match="no such sheet"):
+        read(tmp_path / "other.xlsx", rule({"stage": 1, "sheet": "Scoring"}))
+
+
+def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spreadsheets need an extra of the installation; the error says which."""
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(AnnotationCorrupt, match=r"package openpyxl\. Install sleep2vec\[formats\]"):
+        read(written(tmp_path, b"PK", "scoring.xlsx"), rule({"stage": 1}))
 
 
 def test_wrong_encoding_is_named(tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def test_changes_alone(tmp_path: Path) -> None:
     text = (
         "21:59:30.00\tSTART RECORDING\n22:00:00.00\tSTAGE - W\n22:00:30.00\tLIGHTS OUT\n"
         "22:01:00.00\tSTAGE - N3\n22:01:10.50\tRESPIRATORY EVENT - DUR: 13.5 SEC. - HYPOPNEA - DESAT 4 %\n"
-        "22:01:20.00\tDESATURATION - DUR: 20.0 SEC. - MIN 88 %\n22:02:00.00\tAROUSAL - DUR: 3.1 SEC. - SPONTANEOUS\n"
+        "22:01:20.00\tDESATURATION - DUR: 20.0 SEC. - MIN 88 %\n"
+        "22:02:00.00\tAROUSAL - DUR: 3.1 SEC. - SPONTANEOUS\n"
         "22:02:30.00\tSTAGE - NO STAGE\n22:03:00.00\tCaf\xe9 noise\n"
     )
     by = rule(
@@ -121,7 +122,7 @@ def test_changes_alone(tmp_path: Path) -> None:
             "onset_unit": "clock",
             "text": 2,
             "patterns": [
-                r"(?P<term>AROUSAL|RESPIRATORY EVENT|LM) - DUR: (?P<duration>[\d.]+) SEC\. - (?P<kind>[^-]+?)( - .*)?",
+                r"(?P<term>AROUSAL|RESPIRATORY EVENT) - DUR: (?P<duration>[\d.]+) SEC\. - (?P<kind>[^-]+?)( - .*)?",
                 r"(?P<term>DESATURATION) - DUR: (?P<duration>[\d.]+) SEC\..*",
             ],
         },

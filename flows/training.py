@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from model.data import Loader
     from model.tasks import Task
 
-__all__ = ["configured", "data_facts", "labelled", "labels_option", "origin", "set_option", "shared"]
+__all__ = ["configured", "data_facts", "labelled", "labels_option", "set_option", "shared"]
 
 set_option = click.option(
     "--set", "values", multiple=True, metavar="NAME=VALUE", help="Change a number, e.g. loss.margin=0.2."
@@ -129,13 +129,3 @@ def data_facts(shards: Path) -> dict[str, Any]:
         "statistics": {name: {key: own[key] for key in ("mean", "sd")} for name, own in moments.items()},
         "terms": said["terms"],
     }
-
-
-def origin(pretrained: Path | None) -> dict[str, Any] | None:
-    """Return what a fine-tuned checkpoint says of the one that it began with: digest, data, modalities."""
-    from model.checkpoint import load
-
-    if pretrained is None:
-        return None
-    facts = load(pretrained)[1]
-    return {"sha256": facts["sha256"], "data": facts["data"], "modalities": facts["config"]["model"]["modalities"]}

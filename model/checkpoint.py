@@ -24,7 +24,7 @@ from model.card import CARD, card_text
 from schemas.errors import CheckpointInvalid
 from schemas.store import PART
 
-__all__ = ["folder_of", "latest", "load", "save"]
+__all__ = ["folder_of", "latest", "load", "origin", "save"]
 
 _TENSORS, _FACTS = "tensors.safetensors", "checkpoint.json"
 _FORMAT = "sleep2vec checkpoint"
@@ -112,6 +112,14 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return load_file(folder / _TENSORS), facts
     except (OSError, SafetensorError) as error:
         raise CheckpointInvalid("the tensors cannot be read", where=folder.name) from error
+
+
+def origin(path: Path | None) -> dict[str, Any] | None:
+    """Return what a fine-tuned checkpoint says of the one that it began with: digest, data, modalities."""
+    if path is None:
+        return None
+    facts = load(path)[1]
+    return {"sha256": facts["sha256"], "data": facts["data"], "modalities": facts["config"]["model"]["modalities"]}
 
 
 def _steps(run: Path) -> list[Path]:

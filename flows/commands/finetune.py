@@ -9,7 +9,7 @@ import click
 
 from flows.many_words import MODALITIES, ManyWords
 from flows.parameters import LOCAL_FOLDER, LOCAL_THAT_EXISTS
-from flows.training import configured, data_facts, labelled, labels_option, origin, set_option, shared
+from flows.training import configured, data_facts, labelled, labels_option, set_option, shared
 
 if TYPE_CHECKING:
     from model.finetune import Mode
@@ -72,6 +72,7 @@ def command(
     """
     from dataclasses import replace
 
+    from model.checkpoint import origin
     from model.data.loader import Options, open_nights
     from model.device import device_of
     from model.finetune import finetune, start_model

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model import checkpoint
+from model.batch import Batch
 from model.config import RunConfig
-from model.data.loader import Options, open_nights, open_pairs
+from model.data.loader import Loader, Options, open_nights, open_pairs
 from model.downstream import Downstream
 from model.finetune import Mode, finetune, open_model, start_model
 from model.pretrain import pretrain
-from model.tasks import task
+from model.targets import with_targets
+from model.tasks import TARGETS, Task, task
+from pipeline.shards.targets import read_targets
 
-__all__ = ["Tuning", "pretrained", "tuned"]
+__all__ = ["Tuning", "answered", "pretrained", "tuned"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Tuning:
         What is trained beside the head.
     is_fusion_learnt : bool
         Otherwise modalities are mixed evenly.
+    columns : tuple of str
+        Answers to tasks of persons, e.g. diseases.
+    table : str, optional
+        File with the columns; the set's index without.
     """
 
     task: str = "stage5"
@@ -42,6 +49,8 @@ class Tuning:
     modalities: tuple[str, ...] | None = None
     mode: Mode = "full"
     is_fusion_learnt: bool = True
+    columns: tuple[str, ...] = ()
+    table: str | None = None
 
 
 def pretrained(
@@ -94,12 +103,23 @@ def tuned(
     if checkpoint.latest(out) is not None:
         return open_model(out)[0]
     options = Options(modalities=tuning.modalities or run.model.modalities, n_person=tuning.n_person, device=device)
-    labels = task(tuning.task).labels
-    nights = open_nights(shards, batch=tuning.batch, seed=run.seed, labels=labels, is_endless=True, options=options)
-    model = start_model(run, tuning.task, checkpoint_of, mode=tuning.mode)
+    own = task(tuning.task, tuning.columns)
+    nights = open_nights(
+        shards, batch=tuning.batch, seed=run.seed, labels=own.labels, is_endless=True, options=options
+    )
+    model = start_model(run, tuning.task, checkpoint_of, mode=tuning.mode, columns=tuning.columns)
     model.fusion.score.requires_grad_(tuning.is_fusion_learnt)
     optim = replace(run.optim, n_step=tuning.n_step, batch=tuning.batch, learning_rate=tuning.learning_rate)
     facts = {"data": dict(data or {}), "mode": tuning.mode, "few_shot": tuning.n_person}
-    finetune(model, nights, out, optim, facts, seed=run.seed, device=device)
+    facts["pretrained"] = checkpoint.origin(checkpoint_of)
+    finetune(model, answered(nights, shards, own, tuning.table), out, optim, facts, seed=run.seed, device=device)
     nights.close()
     return model.eval()
+
+
+def answered(nights: Loader, shards: Path, task: Task, table: str | None) -> Iterable[Batch]:
+    """Return nights with the columns that answer a task, where it has some."""
+    if task.label != TARGETS:
+        return nights
+    values = read_targets(shards, nights.nights, task.classes, None if table is None else Path(table))
+    return with_targets(nights, values)

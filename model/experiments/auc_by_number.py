@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.downstream import Downstream
 from model.evaluate import answer
+from model.experiments.arms import answered
 from model.experiments.lab import Lab
 from model.experiments.result import Chart, Result
 from model.experiments.subsets import Subset, every_subset
 from model.metrics import auroc, interval_over_rows
-from model.tasks import task
+from model.tasks import Answer, task
 from schemas.errors import ModelError
 
 __all__ = ["Settings", "run"]
@@ -26,24 +29,32 @@ class Settings:
     Parameters
     ----------
     task : str
-        One of two classes: ``sex``, ``apnea``, ``arousal``.
+        One of two classes, ``sex``, ``apnea``, ``arousal``, or ``diseases``.
+    columns : tuple of str
+        Diseases; the area is the mean over them.
+    table : str, optional
+        File with the columns; the set's index without.
     n_each : int
         Subsets of a size at most.
     """
 
     task: str = "sex"
+    columns: tuple[str, ...] = ()
+    table: str | None = None
     n_each: int = 9
     draw_seed: int = 0
 
 
 def run(lab: Lab, settings: Settings) -> Result:
     """Return the area under the curve of subsets of every size: the mean, and the interval of the whole."""
-    if len(task(settings.task).classes) != 2:
-        raise ModelError("the task is not of two classes", saw=settings.task, expected="sex, apnea or arousal")
-    models = [lab.tuned(seed, "auc", lab.pretrained(seed), task=settings.task) for seed in lab.plan.seeds]
+    asked = task(settings.task, settings.columns)
+    if asked.answer is not Answer.MANY and len(asked.classes) != 2:
+        raise ModelError("the task is no yes or no", saw=settings.task, expected="sex, apnea, arousal or diseases")
+    wanted = {"task": settings.task, "columns": settings.columns, "table": settings.table}
+    models = [lab.tuned(seed, "auc", lab.pretrained(seed), **wanted) for seed in lab.plan.seeds]
     rows = []
     for n, subsets in groupby(_subsets(lab, settings), key=len):
-        areas = [_area(lab, model, subset) for subset in subsets for model in models]
+        areas = [_area(lab, model, subset, settings.table) for subset in subsets for model in models]
         values = [area for area, _, _ in areas]
         low, high = (float(np.mean([area[side] for area in areas])) for side in (1, 2))
         facts = {"auroc": float(np.mean(values)), "least": min(values), "most": max(values)}
@@ -61,10 +72,20 @@ def _subsets(lab: Lab, settings: Settings) -> list[Subset]:
     return chosen
 
 
-def _area(lab: Lab, model: Downstream, subset: Subset) -> tuple[float, float, float]:
-    found = answer(model, lab.nights(labels=model.task.labels), subset, device=lab.device)
-    score = np.concatenate([p[:, 1] for p in found.probability])
-    truth = np.concatenate(found.truth)
+def _area(lab: Lab, model: Downstream, subset: Subset, table: str | None) -> tuple[float, float, float]:
+    """Return the area with its interval over persons."""
+    nights = answered(lab.nights(labels=model.task.labels), lab.shards, model.task, table)
+    found = answer(model, nights, subset, device=lab.device)
+    score, truth = np.concatenate(found.probability), np.concatenate(found.truth)
+    if truth.ndim == 1:  # one class of two; of many every column is a yes or no
+        score, truth = score[:, 1:], truth[:, None]
     person = [str(s) for s, t in zip(found.subject, found.truth, strict=True) for _ in range(len(t))]
-    low, high = interval_over_rows((score, truth), person, auroc, n_draw=lab.plan.n_draw)
-    return auroc(score, truth), low, high
+    low, high = interval_over_rows((score, truth), person, _mean_area, n_draw=lab.plan.n_draw)
+    return _mean_area(score, truth), low, high
+
+
+def _mean_area(score: NDArray[np.float64], truth: NDArray[Any]) -> float:
+    """Return the mean over columns of the area under the curve; columns of one answer alone do not count."""
+    areas = [auroc(score[:, k], truth[:, k]) for k in range(truth.shape[1])]
+    known = [area for area in areas if np.isfinite(area)]
+    return float(np.mean(known)) if known else float("nan")

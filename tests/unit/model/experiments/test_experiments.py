@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from model.experiments.catalogue import EXPERIMENTS
+from pipeline.shards.read import open_shards
 from tests import command_line
 from tests.made_set import MODALITIES, made_night, made_set
 
@@ -92,6 +93,35 @@ def test_every_experiment_is_one_command(name: str, shards: Path, tmp_path: Path
     assert said["settings"].keys() >= SMALL[name].keys() - {"n_draw"}
 
 
+def test_diseases_by_the_number_of_modalities(shards: Path, tmp_path: Path) -> None:
+    """Areas over the columns of a table; a column that nobody has both answers of does not count."""
+    persons = [*range(8), *range(20, 24)]
+    cells = [f"{person},{person % 2},yes" for person in persons]
+    table = tmp_path / "persons.csv"
+    names = {name for split in ("train", "test") for name in open_shards(shards, split).nights.subject}
+    prefix = names.pop().partition("/")[0]
+    table.write_text("\n".join(["subject,stroke,alive", *(f"{prefix}/{cell}" for cell in cells)]) + "\n")
+    config = tmp_path / "small.json"
+    wanted = {"task": "diseases", "columns": ["stroke", "alive"], "table": str(table), "n_each": 1}
+    config.write_text(json.dumps(TINY | wanted))
+    command = (
+        "auc-by-number",
+        "--config",
+        config,
+        "--shards",
+        shards,
+        "--out",
+        tmp_path / "out",
+        "--device",
+        "cpu",
+    )
+    told = experiment(*command, "--json")
+    assert told.returncode == 0, told.stderr
+    rows = json.loads(told.stdout)["rows"]
+    assert [row["n_modality"] for row in rows] == [1, 2, 3, 4]
+    assert all(0 <= row["auroc"] <= 1 for row in rows)
+
+
 def test_the_list_names_them_all() -> None:
     """Names with a line each; without a name the command says what it wants."""
     told = experiment("--list")
@@ -121,7 +151,7 @@ def test_a_second_call_trains_nothing(shards: Path, tmp_path: Path) -> None:
         (("any-subset", "--set", "n_darwn=3"), 2, "the experiment has no such setting: saw n_darwn"),
         (("any-subset", "--set", 'subsets=["ibi+eeg"]'), 2, "no such subset: saw ibi+eeg"),
         (("any-subset", "--set", "n_step"), 2, "--set takes NAME=VALUE"),
-        (("auc-by-number", "--set", "task=age"), 2, "the task is not of two classes"),
+        (("auc-by-number", "--set", "task=age"), 2, "the task is no yes or no"),
     ],
 )
 def test_wrong_wishes(arguments: tuple[str, ...], code: int, words: str, shards: Path, tmp_path: Path) -> None:

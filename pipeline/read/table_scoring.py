@@ -102,6 +102,8 @@ class _Cells:
         if column is None:
             return ""
         position = self.position[column]
+        if position < 0 and len(row) + position in self.position.values():
+            return ""  # the line ends with another column: this one is left out
         text = row[position].strip() if -len(row) <= position < len(row) else ""
         return "" if text.casefold() in _BLANK else text
 

@@ -14,7 +14,19 @@ from torch.nn import functional as F
 
 from model.config import ModelConfig
 
-__all__ = ["Block", "Sleep2Vec", "Tokenizer", "n_parameter", "rotate", "turns"]
+__all__ = ["Block", "Norm", "Sleep2Vec", "Tokenizer", "n_parameter", "rotate", "turns"]
+
+
+class Norm(nn.LayerNorm):
+    """LayerNorm in the type of its input; mean and variance are float32 inside, whatever the type.
+
+    Autocast on a GPU would turn input and output to float32 and back: twice the traffic, and a cast on either side.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., W) → (..., W), of one type."""
+        with torch.autocast(x.device.type, enabled=False):
+            return F.layer_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
 
 class Tokenizer(nn.Module):
@@ -26,7 +38,7 @@ class Tokenizer(nn.Module):
         self.down = nn.Linear(2 * width, width)
         self.shortcut = nn.Linear(n_sample, width)
         self.dropout = nn.Dropout(dropout)
-        self.norm = nn.LayerNorm(width)
+        self.norm = Norm(width)
 
     def forward(self, samples: Tensor) -> Tensor:
         """(B, T, N) → (B, T, token width)."""
@@ -68,8 +80,8 @@ class Block(nn.Module):
         self.out = nn.Linear(config.width, config.width)
         self.up = nn.Linear(config.width, config.ffn_width)
         self.down = nn.Linear(config.ffn_width, config.width)
-        self.norm_attention = nn.LayerNorm(config.width)
-        self.norm_ffn = nn.LayerNorm(config.width)
+        self.norm_attention = Norm(config.width)
+        self.norm_ffn = Norm(config.width)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, key_mask: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -114,7 +126,7 @@ class Sleep2Vec(nn.Module):
         )
         self.input_map = nn.Linear(config.token_width, config.width)
         self.cls = nn.Parameter(0.02 * torch.randn(config.width))
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = Norm(config.width)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
 

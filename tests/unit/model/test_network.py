@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.config import PRESETS, ModelConfig, RunConfig, preset
-from model.encoder import Block, Sleep2Vec, Tokenizer, n_parameter, rotate, turns
+from model.encoder import Block, Norm, Sleep2Vec, Tokenizer, n_parameter, rotate, turns
 from model.masking import draw_mask
 from model.projection import Projection
 from schemas.errors import ModelError
@@ -52,6 +52,40 @@ def test_tokenizer_is_two_layers_beside_a_shortcut() -> None:
     centred = total - total.mean(-1, keepdims=True)
     expected = centred / np.sqrt(total.var(-1, keepdims=True) + 1e-5)
     assert tokenizer(x).detach().numpy() == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_norms_keep_their_type(kind: torch.dtype) -> None:
+    """Under autocast too the type stays, statistics are not those of bfloat16, and one graph holds it all."""
+    torch.manual_seed(7)
+    norm = Norm(64)
+    norm.weight.data += 0.1 * torch.randn(64)
+    x = (20 + 0.5 * torch.randn(32, 64)).to(kind)  # bfloat16 alone would have no variance left to speak of
+    wide = x.double()
+    centred = wide - wide.mean(-1, keepdim=True)
+    expected = centred / (wide.var(-1, keepdim=True, correction=0) + norm.eps).sqrt() * norm.weight.double()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = norm(x)
+        compiled = torch.compile(norm, backend="eager", fullgraph=True)(x)
+    assert found.dtype == kind
+    assert torch.equal(found, compiled)
+    tolerance = max(1e-5, torch.finfo(kind).eps)  # forty deviations from 0: float32 itself loses five bits
+    assert torch.allclose(found.double(), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_bfloat16_is_near_float32() -> None:
+    """The whole network under autocast stays within a few of its steps of what float32 gives."""
+    torch.manual_seed(8)
+    network = Sleep2Vec(TINY).eval()
+    samples, valid = _batch()
+    with torch.no_grad():
+        wide = network("ibi", samples, valid)
+        with torch.autocast("cpu", torch.bfloat16):
+            narrow = network("ibi", samples, valid)
+    assert narrow.dtype == torch.bfloat16
+    assert float((wide - narrow.float()).abs().max()) < 8 * torch.finfo(torch.bfloat16).eps * float(
+        wide.abs().max()
+    )
 
 
 def test_rotation_multiplies_by_a_complex_number() -> None:

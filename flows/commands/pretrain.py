@@ -46,8 +46,8 @@ def command(
     """Pre-train a model on the split train; the same command goes on where a run was stopped.
 
     Checkpoints, metrics.jsonl and alignment.json (how often a token finds its own night and time in another
-    modality) are in --out. Started by torchrun, its processes share every batch: torchrun --nproc-per-node 4 -m
-    flows.cli pretrain …
+    modality) are in --out. Started by torchrun, processes share every batch: torchrun --standalone
+    --nproc-per-node 4 -m flows.cli pretrain …
     """
     from dataclasses import replace
 

@@ -140,6 +140,11 @@ def test_vectors_are_those_of_the_network_window_by_window(folder: Path) -> None
             assert np.isnan(own[~known]).all()
             assert np.allclose(ds["window_eeg"].values[number], found[0].numpy(), atol=1e-5) or not known.any()
             assert int(ds["window_start"][number]) == first + start
+    batch.valid["eeg"][:, :WINDOW] = False
+    others = [ds[f"window_{name}"].values[0] for name in NAMES if name in ds and name != "eeg"]
+    lost = embedding_of(encoder, night)
+    assert np.isnan(lost["window_eeg"].values[0]).all()
+    assert np.allclose(lost["window_fused"].values[0], np.mean(others, axis=0), atol=1e-5)
     mean = np.nanmean(np.stack([ds[name].values for name in NAMES if name in ds]), axis=0)
     seen = np.isfinite(ds["fused"].values)
     assert np.allclose(ds["fused"].values[seen], mean[seen], atol=1e-5)  # nobody has learnt shares yet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import repeat
 from pathlib import Path
 
@@ -44,6 +45,31 @@ def test_a_head_learns_and_comes_back_from_disk(tmp_path: Path) -> None:
         assert np.sum(facts["confusion"]) == 6 * N_TOKEN - 1
         low, high = facts["interval"]["accuracy"]
         assert low <= facts["accuracy"] <= high
+
+
+class _Listening(Downstream):
+    """Keeps which modalities it was shown."""
+
+    def forward(self, batch: Batch, modalities: Sequence[str] | None = None) -> torch.Tensor:
+        shown.append(tuple(modalities or ()))
+        return super().forward(batch, modalities)
+
+
+shown: list[tuple[str, ...]] = []
+
+
+def test_half_of_the_batches_see_only_some_of_the_modalities(tmp_path: Path) -> None:
+    """Every subset is drawn sooner or later, never none; without dropout all are seen; the seed decides."""
+    run = tiny_run(80)
+    for share, seed in ((0.5, 0), (0.5, 0), (0.0, 0)):
+        model = _Listening(run.model, task("stage5"))
+        batches = repeat(batch_of(MODALITIES, n=2))
+        finetune(model, batches, tmp_path, run.optim, {}, modality_dropout=share, seed=seed)
+    first, again, whole = shown[:80], shown[80:160], shown[160:]
+    assert first == again
+    assert set(whole) == {MODALITIES}
+    assert len(set(first)) == 7
+    assert 20 <= sum(names != MODALITIES for names in first) <= 60
 
 
 def test_sensors_that_drop_out_midway_change_only_their_tokens(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def _nights(lab: Lab, settings: Settings) -> tuple[list[dict[str, Any]], NDArray
         }
         for night in range(len(own.vector))
     ]
-    return rows, own.vector
+    return rows, own.vector[:, : network.config.width]  # [CLS]; the rest are mean tokens
 
 
 def _epochs(lab: Lab, settings: Settings) -> tuple[list[dict[str, Any]], NDArray[np.float64]]:

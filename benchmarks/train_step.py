@@ -5,7 +5,9 @@
 The step is the trainer's own, on made-up windows that lie on the device already: both modalities masked, encoded
 and projected, the loss, its gradient, clipping, AdamW, the moving average. Operations are counted from the layers'
 sizes, two a multiplication and addition, the gradient twice the way there; what a step does besides matrix products
-is not counted, so the share is that of useful work. Needs torch and NumPy alone: a bare machine with a GPU will do.
+is not counted, so the share is that of useful work. Without a GPU the precision is float32 and the time is that of
+the processor, all threads together: what else the machine does changes little. Needs torch and NumPy alone: a bare
+machine with a GPU will do.
 """
 
 from __future__ import annotations
@@ -46,9 +48,10 @@ def made_up(pair: tuple[str, str], config: ModelConfig, n_window: int, n_token: 
 
 
 def wait(device: str) -> float:
-    """Return the time when everything that was asked for is done."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
+    """Return the time when all that was asked for is done; without a GPU, the processor time of this process."""
+    if not device.startswith("cuda"):
+        return time.process_time()
+    torch.cuda.synchronize()
     return time.perf_counter()
 
 

@@ -40,9 +40,10 @@ from pipeline.discover import Source, discover
 from pipeline.fetch import fetched
 from pipeline.hashing import hash_file
 from pipeline.places import scratch_folder
-from pipeline.read.independent import IndependentNight, SourceSignal
+from pipeline.read.independent import SourceSignal
+from pipeline.read.independent_records import SecondReader, second_reader
 from pipeline.verify import Problem
-from schemas.errors import EdfCorrupt, PsgError
+from schemas.errors import EdfCorrupt, PsgError, SignalFileCorrupt
 from schemas.kinds import Kind, Shape
 from schemas.manifest import CohortManifest
 from schemas.montage import ChannelRule
@@ -110,17 +111,17 @@ def _compare_with(source: Source, ds: xr.Dataset) -> tuple[tuple[Problem, ...], 
     problems = list(_changed_files(ds.attrs["sources"], source))
     for channel, what in derived_problems(ds):
         problems.append(Problem("S9", channel, f"{channel}/zarr.json", what, "source_mismatch"))
+    manifest = CohortManifest.model_validate(ds.attrs["manifest"])
     try:
-        night = IndependentNight(source.signals)
-    except EdfCorrupt:
+        night = second_reader(source.signals, manifest.hdf5)
+    except (EdfCorrupt, SignalFileCorrupt):
         return tuple(problems), False
     compared = True
-    manifest = CohortManifest.model_validate(ds.attrs["manifest"])
     for rule in manifest.rules_for(source.key.visit):
         if rule.channel in ds["channel"].values:
             try:
                 problems += _Comparison(ds, rule, manifest, night).problems()
-            except EdfCorrupt:
+            except (EdfCorrupt, SignalFileCorrupt):
                 compared = False
     return tuple(problems), compared
 
@@ -142,7 +143,7 @@ class _Comparison:
     ds: xr.Dataset
     rule: ChannelRule
     manifest: CohortManifest
-    night: IndependentNight
+    night: SecondReader
 
     @property
     def attrs(self) -> dict[str, Any]:

@@ -30,6 +30,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "xlrd": ("pipeline.read",),
     "openpyxl": ("pipeline.read",),
     "h5py": ("pipeline.read",),
+    "wfdb": ("pipeline.read",),
     "upath": ("pipeline.places",),
     "fsspec": ("pipeline.places",),
     "aiobotocore": ("pipeline.s3_session",),

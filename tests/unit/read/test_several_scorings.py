@@ -59,7 +59,10 @@ def test_events_of_two_files_are_put_together(tmp_path: Path) -> None:
         "arousals", format="table", holds="events", scored={"arousal": "partly"}, table={"onset": 1, "text": 2}
     )
     paths = files(
-        tmp_path, stages="0\n", events="at,for,what\n22:00:20,12,Hypopnea\n", arousals="1,Bradycardia\n30,EEG arousal\n"
+        tmp_path,
+        stages="0\n",
+        events="at,for,what\n22:00:20,12,Hypopnea\n",
+        arousals="1,Bradycardia\n30,EEG arousal\n",
     )
     found, _ = read(paths, STAGES, EVENTS, second)
     assert found.events.type == ("bradycardia", "hypopnea", "arousal")

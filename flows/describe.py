@@ -62,6 +62,7 @@ def evaluation(checkpoint: str, shards: str) -> None:
 @patient_task("evaluate model")
 def evaluate_model(checkpoint: str, shards: str) -> dict[str, Any]:
     """Evaluate it."""
-    from flows.evaluation import evaluated
+    from flows.evaluation import evaluated, without_nan
 
-    return evaluated(Path(checkpoint), Path(shards), "test")
+    found: dict[str, Any] = without_nan(evaluated(Path(checkpoint), Path(shards), "test"))
+    return found

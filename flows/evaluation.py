@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
-__all__ = ["evaluated", "in_words"]
+__all__ = ["evaluated", "in_words", "without_nan"]
 
 
 def evaluated(
@@ -39,6 +40,15 @@ def evaluated(
     for own in found.get("recordings", ()):
         own["recording"] = nights.nights.recording[own["recording"]]
     return found | {"split": split, "set": data_facts(shards)["set"]}
+
+
+def without_nan(found: Any) -> Any:
+    """Return a report in which a number that there is not is null: JSON has no other word for it."""
+    if isinstance(found, dict):
+        return {name: without_nan(value) for name, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [without_nan(value) for value in found]
+    return None if isinstance(found, float) and not math.isfinite(found) else found
 
 
 def in_words(found: dict[str, Any]) -> str:

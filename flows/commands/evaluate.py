@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from flows.evaluation import evaluated, in_words
+from flows.evaluation import evaluated, in_words, without_nan
 from flows.many_words import MODALITIES, SPLITS, ManyWords
 from flows.parameters import LOCAL_THAT_EXISTS
 from flows.training import labels_option
@@ -46,5 +46,5 @@ def command(
 
     found = evaluated(checkpoint, shards, split, modalities, labels, device_of(device))
     if card:
-        note(folder_of(checkpoint), found)
-    click.echo(json.dumps(found, indent=2) if as_json else in_words(found))
+        note(folder_of(checkpoint), without_nan(found))
+    click.echo(json.dumps(without_nan(found), indent=2) if as_json else in_words(found))

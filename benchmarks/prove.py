@@ -32,6 +32,7 @@ from benchmarks.outages import outages
 from benchmarks.shards import shards
 from benchmarks.study import study, study_settings
 from benchmarks.study_analysis import BARS as STUDY_BARS
+from benchmarks.twins import twins
 
 UNFINISHED = evidence.ROOT / "out" / "prove"
 
@@ -250,6 +251,13 @@ CAMPAIGNS = {  # those that measure time come last
         ),
         (Bar("n", least=1000), Bar("n_wrong", most=0)),
         "tests/unit/read/test_xml_mutations.py::test_mutated_annotations_end_well",
+    ),
+    "twins": Campaign(
+        twins,
+        {"hours": 8.0, "n_hypnogram": 2000, "n_ecg": 40, "cut_epoch": 17, "seed": 12},
+        ("pipeline/catalog/twins.py", "pipeline/synth/*.py", *_BEATS, "benchmarks/twins.py"),
+        tuple(Bar(f"{way}.n_{fault}", most=0) for way in ("stages", "heart") for fault in ("missed", "false")),
+        "tests/unit/catalog/test_twins.py::test_a_second_export_is_found",
     ),
     "kills": Campaign(
         kills,

@@ -3,7 +3,7 @@
 Two marks of a night, either of which survives another export of the same recording (other rates, gains, labels and
 file formats, ends cut off), and neither of which two different nights share:
 
-- **stages**: every stretch of 120 scored epochs with at least 12 changes of stage;
+- **stages**: every stretch of 120 scored epochs with at least 10 changes of stage;
 - **heart**: over every 64 epochs, whether the usual interval between beats rises or falls from each to the next.
 
 One stretch of four, chosen by its hash, is looked up, and nights that share enough of them at one shift are told.
@@ -27,7 +27,7 @@ from schemas.vocabulary import EPOCH_S
 __all__ = ["NightMarks", "Twins", "find_twins", "night_marks"]
 
 STAGE_STRETCH = 120  # epochs, an hour
-LEAST_CHANGES = 12  # of stage in it: a quiet hour looks like any other
+LEAST_CHANGES = 10  # of stage in it: a quiet hour looks like any other
 HEART_STRETCH = 64  # epochs, one bit each
 LEAST_BEATS = 10  # in an epoch, for its median to count
 USUAL_PART = 0.25  # intervals that differ by more from the median are ectopic, or have a beat lost between

@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from pipeline.manifests import load_manifest
 from schemas.event_terms import EVENT_TYPES, EventClass
+from schemas.indices import PUBLISHED_ONLY
 from schemas.kinds import CANONICAL_CHANNELS
 from schemas.manifest import CohortManifest
+from schemas.subjects import CONDITIONS, SUBJECT_FIELDS, Ethnicity, History, Race
 from schemas.units import Unit
 from schemas.vocabulary import Stage, StageScheme, StudyType
 
@@ -65,6 +67,11 @@ def test_every_kind_of_channel_is_listed() -> None:
 def test_every_type_of_event_is_listed() -> None:
     """The words that a manifest may map to."""
     assert sorted(set(EVENT_TYPES) - NAMED) == []
+
+
+def test_every_subject_field_condition_and_rule_is_listed() -> None:
+    """The words that a subjects' table may fill; indices that are computed have a page of their own."""
+    assert sorted({*SUBJECT_FIELDS, *CONDITIONS, *PUBLISHED_ONLY, *Race, *Ethnicity, *History} - NAMED) == []
 
 
 def test_examples_are_one_valid_manifest(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from model.pretrain import pretrain
 from pipeline.audit import audit
 from pipeline.catalog.build import build_catalog
 from pipeline.shards.build import build_set
-from pipeline.write.publish import published
+from pipeline.write.publish import published, withdraw
 from schemas.errors import CheckpointInvalid, NoUsableChannel
 from schemas.views import VIEWS
 from tests import command_line
@@ -121,6 +121,15 @@ def test_an_embedding_lies_beside_its_store(folder: Path) -> None:
 def _n_in_bed(folder: Path, store: Path) -> int:
     facts = checkpoint.load(folder / "run")[1]
     return next(iter(read_night(store, facts).batch.valid.values())).shape[1]
+
+
+def test_an_embedding_goes_with_its_recording(folder: Path, tmp_path: Path) -> None:
+    """Whoever removes a recording removes what was made of it; the neighbour's stays."""
+    for number in (2, 4):
+        store = Path(shutil.copytree(_store(folder, number), tmp_path / f"night-{number}.zarr"))
+        assert in_process("embed", store, "--checkpoint", folder / "run").returncode == 0
+    withdraw(tmp_path / "night-2.zarr")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["night-4.embedding.zarr", "night-4.zarr"]
 
 
 def test_vectors_are_those_of_the_network_window_by_window(folder: Path) -> None:

@@ -94,7 +94,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     folder = folder_of(path)
     try:
         facts = json.loads((folder / _FACTS).read_text("utf-8"))
-        kind, version, digest = facts["format"], facts["version"], facts["sha256"]
+        kind, version, digest, _, _ = (facts[name] for name in ("format", "version", "sha256", "step", "config"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointInvalid("the checkpoint's facts cannot be read", where=folder.name) from error
     if kind != _FORMAT or version != _VERSION:

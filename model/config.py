@@ -137,6 +137,8 @@ class RunConfig:
 
 
 def _built(kind: Any, facts: dict[str, Any], where: str) -> Any:
+    if not isinstance(facts, dict):
+        raise ModelError(f"the {where} is no table of values", saw=type(facts).__name__, expected="a JSON object")
     known = {entry.name: entry for entry in fields(kind)}
     if unknown := sorted(set(facts) - set(known)):
         raise ModelError(
@@ -151,6 +153,8 @@ def _built(kind: Any, facts: dict[str, Any], where: str) -> Any:
         own = getattr(default, name)
         if is_dataclass(own):
             values[name] = _built(type(own), value, name)
+        elif not _alike(own, value):
+            raise ModelError("a number of the configuration has another type", saw=value, expected=own, where=name)
         else:
             values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)

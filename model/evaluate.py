@@ -70,7 +70,7 @@ def answer(
     Raises
     ------
     ModelError
-        When the model has none of the modalities.
+        When the model has none of the modalities, or an answer is not a number.
     """
     if modalities is not None and (unknown := set(modalities) - set(model.fusion.modalities)):
         raise ModelError(
@@ -86,6 +86,13 @@ def answer(
         target = target_of(batch, model.task)
         names = [n for n in batch.samples if modalities is None or n in modalities]
         known = torch.stack([batch.valid[name] for name in names]).any(dim=0)  # (B, T)
+        if not logits[known if logits.ndim == 3 else known.any(dim=1)].isfinite().all():
+            raise ModelError(
+                "an answer is not a number",
+                saw=f"recordings {', '.join(map(str, batch.recording.tolist()))} of the split",
+                why="It would count as the first class.",
+                do="Verify the set; look at the loss of the model's training.",
+            )
         for i in range(len(logits)):
             if known[i].any():
                 _add(found, model, logits[i], target[i], known[i], batch, i)

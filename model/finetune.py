@@ -13,6 +13,7 @@ from torch import nn
 from model import checkpoint
 from model.batch import Batch
 from model.config import OptimConfig, RunConfig
+from model.device import enough_memory
 from model.downstream import Downstream
 from model.lora import adapt, merge
 from model.optimise import learning_rate, make_optimiser
@@ -83,7 +84,7 @@ def finetune(
     Raises
     ------
     ModelError
-        When the loss is not finite, no batch came, or the model does not know a modality.
+        When the loss is not finite, no batch came, memory ran out, or the model does not know a modality.
     """
     model.to(device).train()
     optimiser = make_optimiser([model], optim)
@@ -94,10 +95,11 @@ def finetune(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step - 1, optim)
         names = _subset(_known(batch, model), chooser, modality_dropout)
-        loss = loss_of(model(batch, names), target_of(batch, model.task), model.task)
-        if not torch.isfinite(loss):
-            raise ModelError("the loss is not finite", saw=f"{float(loss.detach())} at step {step}")
-        loss.backward()
+        with enough_memory(saw=f"{len(batch.recording)} nights", do="Ask for fewer nights a batch."):
+            loss = loss_of(model(batch, names), target_of(batch, model.task), model.task)
+            if not torch.isfinite(loss):
+                raise ModelError("the loss is not finite", saw=f"{float(loss.detach())} at step {step}")
+            loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), optim.clip_norm)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)

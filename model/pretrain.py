@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from model import checkpoint
 from model.batch import Batch
 from model.config import RunConfig
+from model.device import enough_memory
 from model.encoder import Sleep2Vec
 from model.logbook import Logbook
 from model.loss import dash_info_nce
@@ -236,14 +237,11 @@ def _one_step(trainer: Trainer, batches: Iterator[Batch]) -> Step:
     begun_s = time.monotonic()
     group = [next(batches).to(trainer.device) for _ in range(trainer.run.optim.accumulate)]
     ready_s = time.monotonic()
-    try:
+    with enough_memory(
+        saw=f"{trainer.run.optim.batch} windows of {trainer.run.optim.window} epochs",
+        do="Lower batch and raise accumulate by the same factor; the last checkpoint is whole.",
+    ):
         loss, norm = trainer.learn(group)
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            "the device has too little memory for this batch",
-            saw=f"{trainer.run.optim.batch} windows of {trainer.run.optim.window} epochs",
-            do="Lower batch and raise accumulate by the same factor; the last checkpoint is whole.",
-        ) from error
     done_s = time.monotonic()
     a, b = group[0].samples
     rate = learning_rate(trainer.step - 1, trainer.run.optim)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.discover import Source, discover, pseudonym
+from pipeline.layout import fill
 from pipeline.read.subjects import Subjects, load_subjects
 from schemas.manifest import CohortManifest
 from schemas.vocabulary import StudyType
@@ -29,7 +30,8 @@ def find_recordings(manifest: CohortManifest, root: Path) -> tuple[Source, ...]:
 
 def _joined(source: Source, subjects: Subjects, manifest: CohortManifest) -> Source:
     """Return the recording with its person's fields; names of persons and families go through the pseudonyms."""
-    fields, findings = subjects.fields(source.published_subject, source.key.visit, manifest.site, source.fields)
+    site = fill(manifest.site, source.fields) if manifest.site else None
+    fields, findings = subjects.fields(source.published_subject, source.key.visit, site, source.fields)
     key, study_type = source.key, source.study_type
     if fields.subject is not None:
         key = replace(key, subject=pseudonym(manifest, "subject", fields.subject))

@@ -191,6 +191,8 @@ class CohortManifest(Strict):
         if files and (unknown := read - files):
             raise ValueError(f"annotations read {sorted(unknown)}, which no layout names")
         known = {"subject", "visit"}.union(*map(_path_fields, self.layout))
+        if unknown := set(re.findall(r"{(\w+)", self.site or "")) - known:
+            raise ValueError(f"site uses {sorted(unknown)}, which no layout defines")
         for table in self.subjects.tables if self.subjects else ():
             if unknown := (table.match_fields | set(table.when)) - known:
                 raise ValueError(f"subjects table uses {sorted(unknown)}, which no layout defines")

@@ -83,6 +83,8 @@ class Layout(Strict):
             for text in [said] if isinstance(said, str) else said.values() if isinstance(said, dict) else said:
                 if missing := set(re.findall(r"{(\w+)", text)) - have:
                     raise ValueError(f"{name} uses {sorted(missing)}, which signals does not define")
+        if self.signals.lower().endswith(".hea") and not self.companions:
+            raise ValueError("a WFDB header needs companions: the files of samples that it names")
         return self
 
 
@@ -183,6 +185,8 @@ class CohortManifest(Strict):
             if one.channel == other.channel and (both or not (one.visits or other.visits)):
                 visit = min(both, default="any")
                 raise ValueError(f"montage names channel {one.channel} twice for visit {visit!r}")
+        if self.hdf5 is None and any(layout.signals.lower().endswith((".h5", ".hdf5")) for layout in self.layout):
+            raise ValueError("HDF5 files need a section hdf5 that says where their signals are")
         files, read = {n for layout in self.layout for n in layout.annotations}, {r.file for r in self.annotations}
         if files and not read:
             raise ValueError("layout names annotations but there is no annotations section")

@@ -118,6 +118,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "montage names channel ecg twice",
     ),
     "field that no pattern has": (_raw(layout={"signals": "{subject}.edf", "visit": "{visit}"}), "uses ['visit']"),
+    "header without its samples": (_raw(layout={"signals": "{subject}.hea"}), "needs companions"),
+    "HDF5 that nobody describes": (_raw(layout={"signals": "{subject}.h5"}), "need a section hdf5"),
     "annotations without a reader": (
         _raw(layout={"signals": "{subject}.edf", "annotations": "{subject}.xml"}),
         "there is no annotations section",

@@ -105,7 +105,7 @@ def test_codes_of_tables_are_text() -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "site of an unknown field": (_raw(site="{clinic}"), r"site uses \['clinic'\], which no layout defines"),
+    "site of an unknown field": (_raw(site="{clinic}"), "site uses ['clinic'], which no layout defines"),
     "later version": (_raw(manifest_version=2), "Input should be 1"),
     "cohort with a capital": (_raw(cohort="Study"), "should match pattern"),
     "cohort with a slash": (_raw(cohort="a/b"), "should match pattern"),

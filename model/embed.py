@@ -110,7 +110,8 @@ def embedding_of(encoder: Encoder, night: Night, window: int | None = None) -> x
 def _windows(values: Tensor, window: int) -> Tensor:
     """Cut (T, …) into (n_window, window, …), the last filled up with what is not valid."""
     n_more = -len(values) % window
-    return F.pad(values, (*[0, 0] * (values.ndim - 1), 0, n_more)).unflatten(0, (-1, window))
+    filled: Tensor = F.pad(values, (*[0, 0] * (values.ndim - 1), 0, n_more))
+    return filled.reshape(-1, window, *values.shape[1:])
 
 
 def _known(vectors: Tensor, valid: Tensor) -> NDArray[np.float32]:

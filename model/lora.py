@@ -38,7 +38,8 @@ class Adapted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, in) → (…, R) → (…, out)."""
-        return self.base(x) + self.scale * F.linear(F.linear(x, self.thin), self.back)
+        base: Tensor = self.base(x)
+        return base + self.scale * F.linear(F.linear(x, self.thin), self.back)
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:

@@ -80,7 +80,7 @@ def calibration_error(probability: NDArray[np.floating], truth: NDArray[np.integ
     return float(np.abs(gap).sum() / known.sum()) if known.any() else float("nan")
 
 
-def auroc(score: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
+def auroc(score: NDArray[np.floating], truth: NDArray[Any]) -> float:
     """Return how often one who has it scores above one who has not, ties for half; NaN without both.
 
     Parameters
@@ -97,7 +97,7 @@ def auroc(score: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
     return float(yes @ (no.cumsum() - no / 2) / (yes.sum() * no.sum()))
 
 
-def auprc(score: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
+def auprc(score: NDArray[np.floating], truth: NDArray[Any]) -> float:
     """Return the average precision, arguments as those of `auroc`; NaN when nobody has it."""
     known = truth >= 0
     values, place = np.unique(-score[known], return_inverse=True)  # the highest score first

@@ -89,7 +89,7 @@ def _add(gradients: Iterable[Tensor]) -> None:
     own = list(gradients)
     flat = torch.cat([tensor.reshape(-1) for tensor in own])
     distributed.all_reduce(flat)
-    for tensor, summed in zip(own, flat.split([tensor.numel() for tensor in own]), strict=True):
+    for tensor, summed in zip(own, torch.split(flat, [tensor.numel() for tensor in own]), strict=True):
         tensor.copy_(summed.view_as(tensor))
 
 

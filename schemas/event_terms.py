@@ -136,7 +136,10 @@ _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("snoring", ("Snoring",)),
     (
         "desaturation",
-        ("SpO2 desaturation|SpO2 desaturation", "Oxygen Desaturation", "Desaturation", "O2 desaturation"),
+        (
+            *("SpO2 desaturation|SpO2 desaturation", "Oxygen Desaturation", "Desaturation", "O2 desaturation"),
+            *("Hemoglobin oxygen desaturation", "desat"),
+        ),
     ),
     ("artifact_spo2", ("SpO2 artifact|SpO2 artifact",)),
     ("artifact_respiratory", ("Respiratory artifact|Respiratory artifact",)),

@@ -142,6 +142,8 @@ derived_cost = one_program("derived")
 beats = one_program("beats", "--figures")
 intervals = one_program("ibi", "--json")
 flow_overhead = one_program("flows")
+staging = one_program("staging", "--json")
+training_step = one_program("train_step", "--json")
 
 
 def conversion(progress: Progress, parameters: Parameters) -> Figures:
@@ -258,6 +260,23 @@ CAMPAIGNS = {  # those that measure time come last
         ("pipeline/catalog/twins.py", "pipeline/synth/*.py", *_BEATS, "benchmarks/twins.py"),
         tuple(Bar(f"{way}.n_{fault}", most=0) for way in ("stages", "heart") for fault in ("missed", "false")),
         "tests/unit/catalog/test_twins.py::test_a_second_export_is_found",
+    ),
+    "staging": Campaign(
+        staging,
+        {"nights": 16, "hours": 1.0, "steps": 200, "seed": 1},
+        (
+            *("model/baseline_yasa.py", "model/encoder.py", "model/downstream.py", "model/data/*.py"),
+            *("data_manifests/sleep_edf.yaml", "benchmarks/staging.py"),
+        ),
+        (Bar("model.n_epoch", least=300), Bar("yasa.eeg_fpz_cz.kappa", least=0.6)),
+        "tests/unit/model/test_baseline_yasa.py::test_yasa_stages_a_real_night",
+    ),
+    "training-step": Campaign(
+        training_step,
+        {"config": "base", "batch": 2, "window": 120, "steps": 5},
+        ("model/encoder.py", "model/loss.py", "model/projection.py", "benchmarks/train_step.py"),
+        (),
+        "tests/unit/model/test_train_step.py::test_a_step_is_timed",
     ),
     "kills": Campaign(
         kills,

@@ -15,7 +15,7 @@ from benchmarks.evidence import EVIDENCE, ROOT, look_up, read
 __all__ = ["documents", "figures", "n_mark", "quoted", "renew", "renewed"]
 
 _EXAMPLE = r"`[^`\n]*`"
-_QUOTED = re.compile(_EXAMPLE + r"|(?<![\d.,])([-−]?\d[\d,]*(?:\.\d+)?)( <!-- evidence: ([\w-]+)\.([\w.]+) -->)")
+_QUOTED = re.compile(_EXAMPLE + r"|(?<![\d.,])([-−]?\d[\d,]*(?:\.\d+)?)( <!-- evidence: ([\w-]+)\.([\w.-]+) -->)")
 _MARK = re.compile(_EXAMPLE + r"|(<!--\s*evidence)")
 
 

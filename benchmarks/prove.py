@@ -30,7 +30,7 @@ from benchmarks.measure import THREAD_SETTINGS, Spread, run
 from benchmarks.operation import scale
 from benchmarks.outages import outages
 from benchmarks.shards import shards
-from benchmarks.study import study, study_settings
+from benchmarks.study import longer_study, study, study_settings
 from benchmarks.study_analysis import BARS as STUDY_BARS
 from benchmarks.twins import twins
 
@@ -43,6 +43,11 @@ _BEATS = (
     "pipeline/derive/rpeaks.py",
     "benchmarks/mitdb.py",
 )
+_STUDY = (
+    *("schemas/*.py", "pipeline/synth/**/*.py", "pipeline/shards/*.py", "model/**/*.py"),
+    *("benchmarks/study*.py", "benchmarks/study*.yaml"),
+)
+_SMALL_STUDY = "tests/unit/model/experiments/test_study.py::test_a_small_study_runs_to_its_end"
 _CONVERTING = ("schemas/*.py", "pipeline/**/*.py", "pipeline/**/*.yaml", "data_manifests/*.yaml")
 
 
@@ -419,16 +424,8 @@ CAMPAIGNS = {  # those that measure time come last
         ),
         "tests/unit/shards/test_benchmark.py::test_costs_are_measured",
     ),
-    "study": Campaign(
-        study,
-        study_settings(),
-        (
-            *("schemas/*.py", "pipeline/synth/**/*.py", "pipeline/shards/*.py", "model/**/*.py"),
-            *("benchmarks/study*.py", "benchmarks/study.yaml"),
-        ),
-        STUDY_BARS,
-        "tests/unit/model/experiments/test_study.py::test_a_small_study_runs_to_its_end",
-    ),
+    "study": Campaign(study, study_settings("study"), _STUDY, STUDY_BARS, _SMALL_STUDY),
+    "study-longer": Campaign(longer_study, study_settings("study-longer"), _STUDY, STUDY_BARS, _SMALL_STUDY),
     "conversion": Campaign(
         conversion,
         {"hours": 8.0, "runs": 5, "seed": 1},

@@ -59,10 +59,21 @@ def _steps(path: Path, seed: int) -> list[str]:
     return [name.partition(": ")[2] for name in done if name.startswith(f"seed {seed}: ")]
 
 
-def test_settings_have_what_the_small_study_has() -> None:
+@pytest.mark.parametrize("name", ["study", "study-longer"])
+def test_settings_have_what_the_small_study_has(name: str) -> None:
     """The committed settings name the same things, with at least three seeds and a cohort that is left out."""
-    settings = study_settings()
+    settings = study_settings(name)
     assert set(settings) == set(SMALL)
     assert set(settings["data"]) == set(SMALL["data"])
     assert len(settings["seeds"]) >= 3
     assert set(settings["data"]["left_out"]) < set(settings["data"]["cohorts"])
+
+
+def test_the_longer_study_differs_in_persons_seeds_and_length_alone() -> None:
+    """No person's seed and no training seed is in both; everything but lengths is equal."""
+    first, longer = study_settings("study"), study_settings("study-longer")
+    assert first["data"].pop("seed") != longer["data"].pop("seed")
+    assert not set(first.pop("seeds")) & set(longer.pop("seeds"))
+    for part in ("fine_tuning", "few_shot"):
+        assert first[part].pop("n_step") < longer[part].pop("n_step")
+    assert first == longer

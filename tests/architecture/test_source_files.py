@@ -57,7 +57,7 @@ COHORTS = {
         "ukb",
     ),
 }
-OUR_OWN = {"synthetic"}  # the cohort that code makes, and a word
+OUR_OWN = {"synthetic", "stages"}  # ours, and a cohort whose name is a word of the field
 CHOOSES = {"flows/commands/demo.py"}  # says which cohorts it shows; nothing depends on their names
 
 

@@ -16,11 +16,12 @@ from benchmarks.quotes import documents, figures, n_mark, quoted, renewed
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in EVIDENCE.glob("*.json"))
 DOCUMENTS = documents()
-MISSED = {  # bars that are known to be missed, as documents say: campaign and figure
+MISSED = {
+    ("study", "all_over_best_single"),  # bars that are known to be missed, as documents say: campaign and figure
     ("conversion", "shhs.ratios.pyedflib.first_cpu_s"),
     ("shards", "build.nights_a_second"),  # unpacking, writing and a checksum alone take two thirds of the time
 }
-AWAITED = {"study", "study-longer"}  # campaigns without a whole run yet: nothing may be quoted from them
+AWAITED = {"study-longer"}  # campaigns without a whole run yet: nothing may be quoted from them
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)

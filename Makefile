@@ -7,7 +7,7 @@ DATA   ?= ../shared/data
 
 .PHONY: help env demo test test-system prove bench lint clean
 help:
-	@echo "make demo         synthesise, convert, verify and show three small cohorts"
+	@echo "make demo         synthesise, convert, verify and show three small cohorts; train a tiny model on them"
 	@echo "make test         lint, types, architecture and unit tests (pip only, under 10 minutes on 2 cores)"
 	@echo "make test-system  tests that need servers, or the real recordings under DATA=$(DATA)"
 	@echo "make prove        the long campaigns; writes docs/evidence/*.json"

@@ -26,6 +26,7 @@ def test_kills_leave_nothing_to_repair(tmp_path: Path) -> None:
         assert moment.n_converted == 6 - moment.n_finished
 
 
+@pytest.mark.system
 def test_a_killed_dask_worker_loses_nothing(tmp_path: Path) -> None:
     """Others do what it had in hand; the run ends well by itself, and what was finished is not done again."""
     found = kill_worker_at(stub_subject(tmp_path, n_quick=2, n_gated=3, on_dask=True), 2, seed=1)
@@ -33,6 +34,7 @@ def test_a_killed_dask_worker_loses_nothing(tmp_path: Path) -> None:
     assert (found.n_finished, found.n_recording) == (2, 5)
 
 
+@pytest.mark.system
 def test_a_dask_worker_killed_at_its_start_does_not_end_the_run(tmp_path: Path) -> None:
     """A cluster that cannot be completed is started again."""
     found = kill_first_worker(stub_subject(tmp_path, n_quick=2, n_gated=0, on_dask=True))

@@ -23,6 +23,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "stores"
 
 
+@pytest.mark.system
 def test_a_tiny_model_is_trained_and_judged(
     stores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

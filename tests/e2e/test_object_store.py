@@ -51,6 +51,7 @@ def _convert(cwd: Path, only: str) -> dict[str, object]:
     return report
 
 
+@pytest.mark.system
 def test_a_cohort_lives_in_an_object_store(
     uploaded: str, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def _same_arrays(converted: Path, name: str) -> None:
         np.testing.assert_allclose(plain["spo2"], there["spo2"], rtol=1e-6)
 
 
+@pytest.mark.system
 def test_an_operator_finds_the_same_in_a_bucket(
     uploaded: str, download: Path, converted: Path, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_what_was_done_is_not_done_again(eventful: tuple[Path, RunReport]) -> No
     assert {name: begun.count(name) for name in "af"} == {"a": 1, "f": 1}
 
 
+@pytest.mark.system
 def test_processes_and_dask_write_the_same_bytes(cluster: Executor, tmp_path: Path) -> None:
     """Every file of every store is the same wherever the work was done."""
     root = write_nights(tmp_path / "in", {"a": "", "b": "warning", "c": "info"})

@@ -90,6 +90,7 @@ def test_scales_are_those_of_the_specification() -> None:
         "nasal_pressure": -10,
         "ecg": -12,
         "spo2": -7,
+        "pap_pressure": -8,
         "pulse_rate": -6,
         "temperature": -9,
         "ibi": -13,

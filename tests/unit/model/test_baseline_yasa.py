@@ -24,7 +24,6 @@ def test_agreement_counts_what_both_answered() -> None:
     assert found["f1"] == {"W": 1.0, "N1": 0.0, "N2": 0.8, "N3": None, "REM": None}
 
 
-@pytest.mark.system
 def test_yasa_stages_a_real_night(tmp_path: Path) -> None:
     """Three hours of Sleep-EDF, harmonised: probabilities of each epoch, far better than the commonest stage."""
     store = real_night(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.staging import STAGES, agreement, real_night, staged
+from benchmarks.staging import STAGES, agreement, real_night
 from model.baseline_yasa import yasa_stages
 from pipeline.api import open_recording
 from pipeline.synth import synthesise
@@ -43,12 +43,3 @@ def test_what_yasa_cannot_stage_is_told(tmp_path: Path) -> None:
     (store,) = (tmp_path / "out" / "synthetic").glob("*.zarr")
     with pytest.raises(ModelError, match="too short for YASA"):
         yasa_stages(store)
-
-
-@pytest.mark.system
-def test_the_way_is_open_from_end_to_end(tmp_path: Path) -> None:
-    """From made-up nights to stages of the real one by the commands alone, with a few steps of training."""
-    found = staged(tmp_path, nights=5, hours=0.2, steps=2, seed=1)
-    assert found["model"]["n_epoch"] > 300
-    assert set(found["yasa"]) == {"eeg_fpz_cz", "eeg_pz_oz"}
-    assert found["commonest"]["kappa"] == pytest.approx(0, abs=1e-9)

@@ -15,6 +15,7 @@ from schemas.montage import ChannelRule, Strict, fold_label
 from schemas.scoring_rules import ANNOTATION_FILE, AnnotationRule
 from schemas.subjects import SubjectRule
 from schemas.vocabulary import Modality, StudyType
+from schemas.written import Names
 
 __all__ = [
     "COHORT_NAME",
@@ -56,7 +57,7 @@ class Layout(Strict):
     """
 
     signals: str = Field(min_length=1)
-    companions: tuple[str, ...] = ()
+    companions: Names = ()
     annotations: dict[str, str] = {}
     beats: str | None = None
     key: str | None = None
@@ -69,11 +70,6 @@ class Layout(Strict):
     @classmethod
     def _one_file(cls, value: object) -> object:
         return {ANNOTATION_FILE: value} if isinstance(value, str) else {} if value is None else value
-
-    @field_validator("companions", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fields(self) -> Layout:
@@ -105,14 +101,9 @@ class Hdf5Rule(Strict):
         Without ``unit`` all units are blank.
     """
 
-    signals: tuple[str, ...] = Field(min_length=1)
+    signals: Names = Field(min_length=1)
     rate: str
     unit: str | None = None
-
-    @field_validator("signals", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
 
 class Exclusion(Strict):

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from schemas.event_terms import EVENT_TYPES, IGNORE, EventClass
 from schemas.montage import Strict
 from schemas.vocabulary import EPOCH_S, MAX_SCORERS, Scored, Stage, StageScheme
+from schemas.written import meant
 
 __all__ = ["ANNOTATION_FILE", "AnnotationFormat", "AnnotationRule", "TableRule"]
 
@@ -165,10 +166,7 @@ class AnnotationRule(Strict):
     @field_validator("scored", mode="before", json_schema_input_type=dict[str, Scored | bool])
     @classmethod
     def _yaml_booleans(cls, value: object) -> object:
-        """YAML reads a bare yes and no as booleans."""
-        if not isinstance(value, dict):
-            return value
-        return {k: {True: "yes", False: "no"}.get(v, v) if isinstance(v, bool) else v for k, v in value.items()}
+        return {k: meant(v) for k, v in value.items()} if isinstance(value, dict) else value
 
     @field_validator("stages", mode="before", json_schema_input_type=dict[str, str])
     @classmethod

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from schemas.indices import INDICES, PUBLISHED_ONLY
 from schemas.montage import Strict
 from schemas.vocabulary import Sex, StudyType
+from schemas.written import Names, meant
 
 __all__ = ["CONDITIONS", "SUBJECT_FIELDS", "Column", "Ethnicity", "History", "Race", "SubjectRule", "SubjectTable"]
 
@@ -113,12 +114,9 @@ CONDITIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_WORDS = {True: "yes", False: "no"}
-
 
 def _as_word(value: object) -> str:
-    """YAML reads a bare yes and no as booleans; the manifest means the words."""
-    return _WORDS[value] if isinstance(value, bool) else str(value)
+    return str(meant(value))
 
 
 class Column(Strict):
@@ -139,16 +137,11 @@ class Column(Strict):
         ``any``, for history: ``yes`` where one of the columns says so, ``no`` where all of them say that.
     """
 
-    columns: tuple[str, ...] = Field(min_length=1)
+    columns: Names = Field(min_length=1)
     codes: dict[str, str] | None = None
     unit: Literal["years", "months", "days", "hours", "minutes"] | None = None
     missing: tuple[str, ...] = ("", ".", "NA", "NaN", "nan")
     combine: Literal["first", "any"] = "first"
-
-    @field_validator("columns", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
     @field_validator("codes", mode="before", json_schema_input_type=dict[str, str | bool])
     @classmethod

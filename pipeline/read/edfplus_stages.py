@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.read.edf import open_edf
 from pipeline.read.edf_annotations import Annotation
-from pipeline.read.stage_words import EDF_TEXTS, is_stage
+from pipeline.read.stage_words import EDF_TEXTS, stages_and_events
 from pipeline.read.timed_text import TimedText, annotate
 from pipeline.scoring import stage_table
 from schemas.findings import Finding
@@ -51,10 +51,8 @@ def read_edf_plus(path: Path, rule: AnnotationRule) -> tuple[Annotations, tuple[
     with open_edf(path) as file:
         annotations, clock_start_s, of_file = file.annotations(), file.header.clock_start_s, file.findings
     table = stage_table(EDF_TEXTS, rule)
-    texts = [_timed(annotation) for annotation in annotations]
-    stages = [text for text in texts if is_stage(text.text, table)]
-    events = [_placed(text) for text in texts if not is_stage(text.text, table)]
-    result, found = annotate(stages, events, table, rule, clock_start_s=clock_start_s)
+    stages, events = stages_and_events(map(_timed, annotations), table)
+    result, found = annotate(stages, map(_placed, events), table, rule, clock_start_s=clock_start_s)
     return result, (*(f for f in of_file if f.code in _ABOUT_TEXT), *found)
 
 

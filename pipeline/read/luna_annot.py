@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.read.clock import DAY_S, clock_s, elapsed_s, number, unwrap_clock
-from pipeline.read.stage_words import STAGE_WORDS, is_stage
+from pipeline.read.stage_words import STAGE_WORDS, stages_and_events
 from pipeline.read.text_file import read_text
 from pipeline.read.timed_text import TimedText, annotate
 from pipeline.scoring import stage_table
@@ -81,9 +81,7 @@ def read_luna_annot(path: Path, rule: AnnotationRule) -> tuple[Annotations, tupl
     else:
         onset_s = [_span(line.start)[0] for line in lines]
     table = stage_table(STAGE_WORDS, rule)
-    texts = list(_timed(lines, onset_s))
-    stages = [text for text in texts if is_stage(text.text, table)]
-    events = [text for text in texts if not is_stage(text.text, table)]
+    stages, events = stages_and_events(_timed(lines, onset_s), table)
     result, more = annotate(stages, events, table, rule, clock_start_s=clock_start_s, is_clocked=is_clocked)
     return result, (*found, *more)
 

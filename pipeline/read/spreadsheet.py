@@ -9,13 +9,13 @@ import datetime
 import io
 from collections.abc import Sequence
 
+from pipeline.read.clock import DAY_S
 from pipeline.read.optional import library
 from schemas.errors import SourceError
 
 __all__ = ["SPREADSHEETS", "sheet_rows"]
 
 SPREADSHEETS = frozenset({".xls", ".xlsx"})
-DAY_S = 86_400
 
 
 def sheet_rows(data: bytes, suffix: str, sheet: str | None, error: type[SourceError]) -> list[list[str]]:

@@ -8,11 +8,14 @@ Source: EDF+ standard texts, https://www.edfplus.info/specs/edftexts.html
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from pipeline.read.timed_text import TimedText
 from pipeline.scoring import StageTable, StageTerm
 from schemas.event_terms import fold_term
 from schemas.vocabulary import Stage
 
-__all__ = ["EDF_TEXTS", "STAGE_WORDS", "is_stage"]
+__all__ = ["EDF_TEXTS", "STAGE_WORDS", "stages_and_events"]
 
 _BEGINS = "sleep stage "
 
@@ -44,7 +47,14 @@ STAGE_WORDS = (
 )
 
 
-def is_stage(text: str, table: StageTable) -> bool:
-    """Tell whether a text is a stage, be it one that no table maps."""
+def stages_and_events(texts: Iterable[TimedText], table: StageTable) -> tuple[list[TimedText], list[TimedText]]:
+    """Tell texts about stages, be they such that no table maps, from all others; both stay in order."""
+    stages, events = list[TimedText](), list[TimedText]()
+    for text in texts:
+        (stages if _is_stage(text.text, table) else events).append(text)
+    return stages, events
+
+
+def _is_stage(text: str, table: StageTable) -> bool:
     folded = fold_term(text)
     return folded.startswith(_BEGINS) or folded in table

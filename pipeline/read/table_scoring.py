@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.read.clock import DAY_S, clock_s, elapsed_s, number, unwrap_clock
 from pipeline.read.scoring_rows import Row, read_rows
-from pipeline.read.stage_words import STAGE_WORDS, is_stage
+from pipeline.read.stage_words import STAGE_WORDS, stages_and_events
 from pipeline.read.timed_text import TimedText, annotate
 from pipeline.scoring import stage_table
 from schemas.errors import AnnotationCorrupt
@@ -61,9 +61,8 @@ def read_table(path: Path, rule: AnnotationRule) -> tuple[Annotations, tuple[Fin
     is_clocked = clock_start_s is not None
     table = stage_table(STAGE_WORDS, rule)
     stages = list(cells.stages(onset_s))
-    texts = list(cells.texts(onset_s))
-    stages += [text for text in texts if is_stage(text.text, table)]
-    events = [text for text in texts if not is_stage(text.text, table)]
+    more_stages, events = stages_and_events(cells.texts(onset_s), table)
+    stages += more_stages
     result, more = annotate(stages, events, table, rule, clock_start_s=clock_start_s, is_clocked=is_clocked)
     return result, (*found, *more)
 

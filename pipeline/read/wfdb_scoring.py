@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.read.clock import number
-from pipeline.read.stage_words import STAGE_WORDS, is_stage
+from pipeline.read.stage_words import STAGE_WORDS, stages_and_events
 from pipeline.read.timed_text import TimedText, annotate
 from pipeline.read.wfdb_annotations import WfdbAnnotations, read_wfdb_annotations
 from pipeline.read.wfdb_header import read_wfdb_header
@@ -55,9 +55,7 @@ def read_wfdb_scoring(path: Path, rule: AnnotationRule) -> tuple[Annotations, tu
     annotations = read_wfdb_annotations(path)
     rate_hz = _said_rate(annotations) or float(read_wfdb_header(path.with_suffix(".hea")).rate_hz)
     table = stage_table(STAGE_WORDS, rule)
-    words = [*_words(annotations, rate_hz)]
-    stages = [word for word in words if is_stage(word.text, table)]
-    events = [word for word in words if not is_stage(word.text, table)]
+    stages, events = stages_and_events(_words(annotations, rate_hz), table)
     return annotate(stages, [*events, *_pairs(annotations, rate_hz)], table, rule)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evidence import ROOT
+from flows.commands.demo import lay_out_sleep_edf
 from model.baseline_yasa import yasa_stages
 from model.metrics import accuracy, class_f1, confusion, kappa, macro_f1
 from pipeline.api import open_recording
 from schemas.vocabulary import Stage
 
-EXCERPT = ROOT / "tests" / "data" / "sleep-edf"
 STAGES = [stage.name for stage in Stage if stage >= 0]
 
 
@@ -43,11 +42,8 @@ def command(*words: object) -> str:
 
 def real_night(place: Path) -> Path:
     """Convert the excerpt as if it had been downloaded, and return its store."""
-    source = place / "sleep-edf" / "sleep-cassette"
-    source.mkdir(parents=True)
-    for part, name in (("PSG", "SC4001E0-PSG.edf"), ("Hypnogram", "SC4001EC-Hypnogram.edf")):
-        shutil.copyfile(EXCERPT / f"SC4001E0_rec0960-1319-{part}.edf", source / name)
-    command("convert", "sleep_edf", "--root", source.parent, "--out", place / "real")
+    lay_out_sleep_edf(place / "sleep-edf")
+    command("convert", "sleep_edf", "--root", place / "sleep-edf", "--out", place / "real")
     return place / "real" / "sleep_edf" / "SC4001E0.zarr"
 
 

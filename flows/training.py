@@ -92,15 +92,12 @@ def labelled(nights: Loader, shards: Path, task: Task, table: Path | None) -> It
     SelectionError
         When the table does not fit.
     """
-    from model.targets import with_targets
+    from model.targets import answered
     from model.tasks import TARGETS
-    from pipeline.shards.targets import read_targets
 
-    if task.label != TARGETS:
-        if table is not None:
-            raise click.UsageError(f"--labels is for diseases and survival, not for {task.name}")
-        return nights
-    return with_targets(nights, read_targets(shards, nights.nights, task.classes, table))
+    if task.label != TARGETS and table is not None:
+        raise click.UsageError(f"--labels is for diseases and survival, not for {task.name}")
+    return answered(nights, shards, task, table)
 
 
 def data_facts(shards: Path) -> dict[str, Any]:

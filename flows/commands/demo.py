@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.synth import PlantedFault, SynthReport
     from pipeline.write.ledger import Row
 
-__all__ = ["command"]
+__all__ = ["command", "lay_out_sleep_edf"]
 
 _EXAMPLE = """\
 import xarray as xr
@@ -60,7 +60,7 @@ def command(out: Path | None, nights: int, hours: float, workers: int) -> int:
         made += [TrueNight(stores / recipe, root, name) for name in report.recordings]
     root = folder / "downloads" / "sleep_edf"
     click.echo("== sleep_edf: three hours of a real night (Kemp et al. 2000, PhysioNet, ODC-By)")
-    _lay_out_sleep_edf(root)
+    lay_out_sleep_edf(root)
     surprises += _judge(_convert("sleep_edf", root, stores, workers), {})
     click.echo("== verify")
     from flows.commands.verify import verify_output
@@ -127,7 +127,7 @@ def _judge(rows: list[Row], faults: dict[str, PlantedFault]) -> list[str]:
     return wrong
 
 
-def _lay_out_sleep_edf(root: Path) -> None:
+def lay_out_sleep_edf(root: Path) -> None:
     """Copy the excerpt to where the download would have it."""
     folder = root / "sleep-cassette"
     folder.mkdir(parents=True)

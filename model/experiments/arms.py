@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model import checkpoint
-from model.batch import Batch
 from model.config import RunConfig
-from model.data.loader import Loader, Options, open_nights, open_pairs
+from model.data.loader import Options, open_nights, open_pairs
 from model.downstream import Downstream
 from model.finetune import Mode, finetune, open_model, start_model
 from model.pretrain import pretrain
-from model.targets import with_targets
-from model.tasks import TARGETS, Task, task
-from pipeline.shards.targets import read_targets
+from model.targets import answered
+from model.tasks import task
 
-__all__ = ["Tuning", "answered", "pretrained", "tuned"]
+__all__ = ["Tuning", "pretrained", "tuned"]
 
 
 @dataclass(frozen=True)
@@ -115,11 +113,3 @@ def tuned(
     finetune(model, answered(nights, shards, own, tuning.table), out, optim, facts, seed=run.seed, device=device)
     nights.close()
     return model.eval()
-
-
-def answered(nights: Loader, shards: Path, task: Task, table: str | None) -> Iterable[Batch]:
-    """Return nights with the columns that answer a task, where it has some."""
-    if task.label != TARGETS:
-        return nights
-    values = read_targets(shards, nights.nights, task.classes, None if table is None else Path(table))
-    return with_targets(nights, values)

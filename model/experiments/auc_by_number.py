@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from model.downstream import Downstream
 from model.evaluate import answer
-from model.experiments.arms import answered
 from model.experiments.lab import Lab
 from model.experiments.result import Chart, Result
 from model.experiments.subsets import Subset, every_subset
 from model.metrics import auroc, interval_over_rows
+from model.targets import answered
 from model.tasks import Answer, task
 from schemas.errors import ModelError
 

@@ -43,6 +43,6 @@ def less(
     """
     if any(scores.recording != a[0].recording for scores in (*a, *b)):
         raise ModelError("the arms answered other nights", do="Ask both about the same split.")
-    arms = [np.stack([s.counts[subset] for s in arm]) for arm, subset in ((a, subset_a), (b, subset_b))]
-    found = paired_difference(*arms, a[0].subject, kappa, n_draw=n_draw)
+    one, other = (np.stack([s.counts[subset] for s in arm]) for arm, subset in ((a, subset_a), (b, subset_b)))
+    found = paired_difference(one, other, a[0].subject, kappa, n_draw=n_draw)
     return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}

@@ -10,7 +10,9 @@ import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, convert, held, wave, write_edf, write_table
+from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
+
+COHORT = "apples"
 
 MIDNIGHT_S = 86_400
 START_S = MIDNIGHT_S - 60  # 23:59:00
@@ -70,12 +72,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     harmonised.append(person | {"visitn": 3, "nsrr_ahi_chicago1999": 41.5, "nsrr_ttldursp_f1": 390})
     write_table(folder / "datasets/apples-harmonized-dataset-0.1.0.csv", harmonised)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Both nights, converted and verified."""
-    return convert("apples", root, tmp_path_factory.mktemp("stores"))
 
 
 WAVES = {"eeg_c4_m1": 20, "eeg_c3_m2": 10, "eeg_o1_m2": 30, "eog_l": 50, "eog_r": 60, "emg_chin": 15, "ecg": 0.7}

@@ -16,12 +16,13 @@ from tests.cohorts.build import (
     breath,
     channels,
     check,
-    convert,
     held,
     wave,
     write_nights,
     write_table,
 )
+
+COHORT = "cfs"
 
 
 def _montage(ecg_hz: int, cannula_hz: int, *more: Sig) -> list[Sig]:
@@ -100,12 +101,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(folder / "datasets/cfs-visit5-harmonized-dataset-0.7.0.csv", harmonised)
     write_table(folder / "datasets/cfs-visit5-dataset-0.7.0.csv", raw)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Its stores."""
-    return convert("cfs", root, tmp_path_factory.mktemp("out"))
 
 
 @pytest.mark.parametrize("name", NIGHTS)

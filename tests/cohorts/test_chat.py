@@ -17,12 +17,13 @@ from tests.cohorts.build import (
     breath,
     channels,
     check,
-    convert,
     held,
     wave,
     write_nights,
     write_table,
 )
+
+COHORT = "chat"
 
 
 def _leads(**size: float) -> list[Sig]:
@@ -164,12 +165,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         write_table(folder / f"datasets/{name}.csv", rows)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Its stores."""
-    return convert("chat", root, tmp_path_factory.mktemp("out"))
 
 
 @pytest.mark.parametrize("name", NIGHTS)

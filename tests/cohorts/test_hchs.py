@@ -9,7 +9,9 @@ import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Night, Sig, Truth, breath, check, convert, held, wave, write_nights, write_table
+from tests.cohorts.build import Night, Sig, Truth, breath, check, held, wave, write_nights, write_table
+
+COHORT = "hchs"
 
 
 def _signals(effort: str) -> list[Sig]:
@@ -81,12 +83,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(folder / "datasets/hchs-sol-baseline-harmonized-dataset-0.7.2.csv", harmonised)
     write_table(folder / "datasets/hchs-sol-baseline-dataset-0.7.2.csv", raw)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Its stores."""
-    return convert("hchs", root, tmp_path_factory.mktemp("out"))
 
 
 @pytest.mark.parametrize("name", NIGHTS)

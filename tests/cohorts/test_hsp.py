@@ -10,7 +10,9 @@ import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, convert, held, wave, write_edf, write_table
+from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
+
+COHORT = "hsp"
 
 LABELS = ["F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1", "E1", "E2", "CHIN", "LAT", "RAT"]
 
@@ -67,12 +69,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     write_table(folder / "psg-metadata/I0001_psg_metadata_2025-05-06.csv", [row])
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """All nights, converted and verified."""
-    return convert("hsp", root, tmp_path_factory.mktemp("stores"))
 
 
 def test_scored_night(stores: dict[str, xr.Dataset]) -> None:

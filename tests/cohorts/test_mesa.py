@@ -17,12 +17,13 @@ from tests.cohorts.build import (
     Truth,
     channels,
     check,
-    convert,
     held,
     wave,
     write_nights,
     write_table,
 )
+
+COHORT = "mesa"
 
 
 def _signals(thermistor: str, *, eeg3_off: int = 0) -> list[Sig]:
@@ -118,12 +119,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(folder / "datasets/mesa-sleep-harmonized-dataset-0.7.0.csv", harmonised)
     write_table(folder / "datasets/mesa-sleep-dataset-0.7.0.csv", raw)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Its stores."""
-    return convert("mesa", root, tmp_path_factory.mktemp("out"))
 
 
 @pytest.mark.parametrize("name", NIGHTS)

@@ -16,12 +16,13 @@ from tests.cohorts.build import (
     breath,
     channels,
     check,
-    convert,
     held,
     wave,
     write_nights,
     write_table,
 )
+
+COHORT = "mros"
 
 
 def _leads(**size: float) -> list[Sig]:
@@ -160,12 +161,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(folder / "datasets/mros-visit1-dataset-0.6.0.csv", first)
     write_table(folder / "datasets/mros-visit2-dataset-0.6.0.csv", second)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Its stores."""
-    return convert("mros", root, tmp_path_factory.mktemp("out"))
 
 
 @pytest.mark.parametrize("name", NIGHTS)

@@ -10,7 +10,9 @@ import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, convert, held, wave, write_edf, write_table
+from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
+
+COHORT = "nchsdb"
 
 LAG_S = 0.9609375  # of the scorer's epochs behind the recording's seconds; a binary fraction
 N_SECOND = 152
@@ -77,12 +79,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(folder / "datasets/nchsdb-dataset-0.3.0.csv", rows)
     write_table(folder / "datasets/nchsdb-dataset-harmonized-0.3.0.csv", [{"study_pat_id": 10000}])
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Both nights, converted and verified."""
-    return convert("nchsdb", root, tmp_path_factory.mktemp("stores"))
 
 
 def test_epochs_between_seconds(stores: dict[str, xr.Dataset]) -> None:

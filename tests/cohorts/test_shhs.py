@@ -15,12 +15,13 @@ from tests.cohorts.build import (
     Truth,
     channels,
     check,
-    convert,
     held,
     wave,
     write_nights,
     write_table,
 )
+
+COHORT = "shhs"
 
 EIGHT_BIT = (-128, 127)
 
@@ -179,12 +180,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
     _write_tables(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Its stores."""
-    return convert("shhs", root, tmp_path_factory.mktemp("out"))
 
 
 @pytest.mark.parametrize("name", NIGHTS)

@@ -10,7 +10,9 @@ import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, convert, held, wave, write_edf, write_table
+from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
+
+COHORT = "stages"
 
 DERIVED = ["EEG_F3-A2", "EEG_F4-A1", "EEG_A1-A2", "EEG_C3-A2", "EEG_C4-A1", "EEG_O1-A2", "EEG_O2-A1", "EOG_LOC-A2"]
 DERIVED += ["EOG_ROC-A2", "EMG_Chin", "Leg_1", "Leg_2"]
@@ -78,12 +80,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_table(folder / "datasets/stages-harmonized-dataset-0.3.0.csv", people)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """All nights, converted and verified."""
-    return convert("stages", root, tmp_path_factory.mktemp("stores"))
 
 
 def test_derivations_made_by_the_recorder(stores: dict[str, xr.Dataset]) -> None:

@@ -10,7 +10,9 @@ import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, convert, held, wave, write_edf, write_table
+from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
+
+COHORT = "wsc"
 
 HERITAGE = ["E1", "E2", "C3_M2", "O1_M2", "chin", "lleg_r"]
 COMET = ["E1", "E2", "F3_M2", "Fz_M2", "Cz_M2", "C3_M2", "Pz_M2", "O1_M2", "cchin_l", "lleg_r"]
@@ -87,12 +89,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_table(folder / "datasets/wsc-dataset-0.8.0.csv", raw)
     return folder
-
-
-@pytest.fixture(scope="module")
-def stores(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """All nights, converted and verified."""
-    return convert("wsc", root, tmp_path_factory.mktemp("stores"))
 
 
 GAMMA = Truth(

@@ -1,0 +1,117 @@
+"""The page of one recording: what it is, what was done to it, and what is wrong with it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.report.night_channels import groups_of, overview
+from pipeline.report.night_heart import intervals, oxygen_and_rate
+from pipeline.report.night_quality import quality_raster, remarks
+from pipeline.report.night_spectrum import spectrogram
+from pipeline.report.night_stages import event_counts, hypnogram, stage_minutes
+from pipeline.report.night_tables import (
+    events_table,
+    findings_parts,
+    indices_table,
+    processing_table,
+    provenance_parts,
+    summary,
+)
+from pipeline.report.page import Page, Part, Plot, Section, Text
+from pipeline.report.view import Night
+from schemas.vocabulary import EPOCH_S
+
+__all__ = ["night_page"]
+
+_LEAD = (
+    "One night from its first epoch to its last. Drag in a plot, or use the buttons, to look closer: all plots "
+    "move together; a double click shows the whole night again."
+)
+
+
+def night_page(night: Night, *, up: str = "../..") -> Page:
+    """Return a recording's page.
+
+    Parameters
+    ----------
+    up : str
+        The way from the page's folder to that of the report.
+    """
+    attrs = night.ds.attrs
+    return Page(
+        title=f"Recording {attrs['cohort']}/{attrs['recording']}",
+        lead=_LEAD,
+        sections=[
+            Section("summary", "Summary", [summary(night)]),
+            Section("findings", "Findings", findings_parts(night)),
+            Section("stages", "Stages and events", _stages(night)),
+            Section("spectrogram", "Spectrogram", _spectrogram(night)),
+            Section("oxygen", "Oxygen and heart rate", _oxygen(night)),
+            Section("derived", "Heart beats and breathing as derived", _derived(night)),
+            Section("channels", "All channels", _channels(night)),
+            Section("quality", "Quality", _quality(night)),
+            Section("processing", "Processing", [processing_table(night)]),
+            Section("provenance", "Provenance", provenance_parts(night)),
+        ],
+        is_individual=True,
+        up=up,
+    )
+
+
+def _stages(night: Night) -> list[Part]:
+    minutes = ", ".join(f"{name} {m:g} min" for name, m in stage_minutes(night).items()) or "no stages"
+    counts = event_counts(night)
+    label = f"Hypnogram: {minutes}. Events below: {', '.join(f'{n} {k}' for k, n in counts.items()) or 'none'}."
+    caption = "Stage of every 30-s epoch; below it one row a type of event, with the number of events."
+    plot = Plot("plot-stages", hypnogram(night), label.replace("_", " "), caption, is_time=True)
+    indices = indices_table(night)
+    return [plot, events_table(night), *([indices] if indices else [])]
+
+
+def _spectrogram(night: Night) -> list[Part]:
+    channel = night.primary("eeg")
+    if channel is None:
+        return [Text("The night has no EEG.")]
+    label = f"Spectrogram of {channel}, 0.5 to 30 Hz over the night."
+    caption = "Power in windows of 4 s, averaged over each epoch. White where the channel is missing."
+    return [Plot("plot-spectrogram", spectrogram(night, channel), label, caption, is_time=True)]
+
+
+def _oxygen(night: Night) -> list[Part]:
+    figure = oxygen_and_rate(night)
+    if figure is None:
+        return [Text("No sensor tells saturation or heart rate.")]
+    label = "Oxygen saturation and heart rate over the night."
+    if "spo2" in night.channels and np.isfinite(values := night.ds["spo2"].values).any():
+        label += f" Saturation: mean {np.nanmean(values):.1f} %, lowest {np.nanmin(values):.1f} %."
+    caption = "Means of short bins; triangles are the nadirs of falls by 3 % or more."
+    return [Plot("plot-oxygen", figure, label, caption, is_time=True)]
+
+
+def _derived(night: Night) -> list[Part]:
+    figure = intervals(night)
+    if figure is None:
+        return [Text("The night has neither inter-beat intervals nor respiration; the findings say why.")]
+    label = "Inter-beat intervals and respiration over the night, with what is missing or doubtful in them."
+    caption = "Least and greatest value of short bins. Bars below: the epochs in which the reason holds."
+    return [Plot("plot-derived", figure, label, caption, is_time=True)]
+
+
+def _channels(night: Night) -> list[Part]:
+    caption = (
+        "Least and greatest value of every bin; the axis shows the 1st to the 99th percentile of these, so a rare "
+        "spike leaves the frame. A gap is missing."
+    )
+    parts: list[Part] = []
+    for number, (group, names) in enumerate(groups_of(night).items(), 1):
+        label = f"{group} over the whole night: {', '.join(names)}."
+        parts.append(Plot(f"plot-channels-{number}", overview(night, names), label, caption, is_time=True))
+        caption = ""
+    return parts
+
+
+def _quality(night: Night) -> list[Part]:
+    hours = night.n_epoch * EPOCH_S / 3600
+    label = f"Quality of {len(night.channels)} channels over {hours:.1f} hours; the table below has the numbers."
+    plot = Plot("plot-quality", quality_raster(night), label, "One column an epoch.", is_time=True)
+    return [plot, remarks(night)]

@@ -1,0 +1,69 @@
+"""The raster of quality: how much of every epoch of every channel is usable, and which remarks hold where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pipeline.report.page import Cell, Column, Table
+from pipeline.report.plotting import Row, rows
+from pipeline.report.view import Night, flags_of
+from schemas.vocabulary import EPOCH_S
+
+__all__ = ["quality_raster", "remarks"]
+
+_ROW_PX = 17
+_USABLE, _REMARK, _PARTLY, _LOST = range(4)
+_NAMES = ("usable", "usable, with a remark", "partly usable", "not usable")
+_COLOURS = ("#cfe8dd", "#E69F00", "#56B4E9", "#5b1a1a")
+
+
+def quality_raster(night: Night) -> go.Figure:
+    """Return a row a channel and a column an epoch, in four classes."""
+    usable = night.ds["usable_fraction"].values
+    classes = np.select(
+        [usable <= 0, usable < 1, night.ds["quality"].values > 0], [_LOST, _PARTLY, _REMARK], _USABLE
+    ).astype(np.int8)
+    trace = {
+        "type": "heatmap",
+        "z": classes.T[::-1],
+        "x0": (night.start_s + EPOCH_S / 2) * 1000,
+        "dx": EPOCH_S * 1000,
+        "y": list(reversed(night.channels)),
+        "zmin": -0.5,
+        "zmax": len(_NAMES) - 0.5,
+        "colorscale": _steps(),
+        "showscale": False,
+        "hovertemplate": "%{y}, %{x|%H:%M:%S}<extra></extra>",
+        "ygap": 1,
+    }
+    axis = {"type": "category", "automargin": True, "nticks": 0, "tickfont": {"size": 11}, "dtick": 1}
+    figure = rows(night, [Row("", _ROW_PX * len(night.channels), [trace], axis)], legend=True)
+    for name, colour in zip(_NAMES, _COLOURS, strict=True):
+        figure.add_trace(
+            {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name, "showlegend": True,
+             "marker": {"symbol": "square", "size": 11, "color": colour}}
+        )  # fmt: skip
+    return figure
+
+
+def _steps() -> list[tuple[float, str]]:
+    n = len(_COLOURS)
+    return [(edge / n, colour) for i, colour in enumerate(_COLOURS) for edge in (i, i + 1)]
+
+
+def remarks(night: Night) -> Table:
+    """Return the same as a table: of every channel how much is usable, and in how many epochs each remark holds."""
+    bits = night.ds["quality"].values
+    usable = np.nanmean(night.ds["usable_fraction"].values, axis=0)
+    names = flags_of(night.ds["quality"].attrs, "flag_masks")
+    shown = {mask: name for mask, name in names.items() if (bits & mask).any()}
+    rows_: list[list[Cell]] = []
+    for column, channel in enumerate(night.channels):
+        counts: list[Any] = [int(np.count_nonzero(bits[:, column] & mask)) or None for mask in shown]
+        rows_.append([channel, f"{usable[column]:.1%}", *counts])
+    heads: list[Column | str] = ["channel"]
+    heads += [Column(name.replace("_", " "), is_number=True) for name in ("usable", *shown.values())]
+    return Table("Usable part of every channel, and epochs with each remark", heads, rows_)

@@ -29,6 +29,7 @@ _COMMANDS = {
     "scan": "Say what the files of a cohort hold and what a manifest makes of them.",
     "manifest": "Draft, check and show cohort manifests.",
     "convert": "Harmonise a cohort into verified recording stores.",
+    "report": "Write pages that people look at: of an output, or of single recordings.",
     "status": "Say how the recordings of an output ended, and why.",
     "quarantine": "List recordings that failed, try them again, or leave them out for a reason.",
     "gc": "Remove what nobody needs from an output: unfinished stores, recordings whose source is gone.",

@@ -41,6 +41,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "neurokit2": ("pipeline.derive",),
     "sleepecg": ("pipeline.derive",),
     "matplotlib": ("pipeline.report", "model.experiments.result", "model.figures"),
+    "plotly": ("pipeline.report",),
+    "jinja2": ("pipeline.report",),
     "dask": ("pipeline.batch.dask_executor",),
     "distributed": ("pipeline.batch.dask_executor",),
     "prefect": ("flows.orchestration",),
@@ -59,7 +61,7 @@ DISTRIBUTIONS = {
 }  # where the import has another name
 
 # What importing a module must not bring with it: seconds of start-up, or a dependency that may be absent.
-HEAVY = ("torch", "prefect", "neurokit2", "sleepecg", "mne", "pyedflib", "matplotlib", "dask")
+HEAVY = ("torch", "prefect", "neurokit2", "sleepecg", "mne", "pyedflib", "matplotlib", "plotly", "dask")
 SIGNALS = ("scipy", "pandas", "xarray", "zarr", "edfio")  # xarray brings pandas
 BUDGETS: dict[str, tuple[str, ...]] = {
     **{f"schemas.{path.stem}": (*HEAVY, *SIGNALS) for path in sorted((ROOT / "schemas").glob("[a-z]*.py"))},

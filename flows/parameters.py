@@ -11,8 +11,8 @@ from pipeline.places import place
 from schemas.errors import StorageError
 
 __all__ = [
-    *("ANY_PLACE", "LOCAL_FILE", "LOCAL_FOLDER", "LOCAL_NAME", "LOCAL_THAT_EXISTS", "PLACE"),
-    "PLACE_THAT_EXISTS",
+    *("ANY_PLACE", "LOCAL_FILE", "LOCAL_FILE_THAT_EXISTS", "LOCAL_FOLDER", "LOCAL_NAME", "LOCAL_THAT_EXISTS"),
+    *("PLACE", "PLACE_THAT_EXISTS"),
 ]
 
 
@@ -43,6 +43,7 @@ class _Local(click.Path):
 
 ANY_PLACE = _Place(exists=True, file_okay=True)
 LOCAL_FILE = _Local(path_type=Path, dir_okay=False)
+LOCAL_FILE_THAT_EXISTS = _Local(path_type=Path, dir_okay=False, exists=True)
 LOCAL_FOLDER = _Local(path_type=Path, file_okay=False)
 LOCAL_NAME = _Local(file_okay=False)  # as text, for the parameters of flows
 LOCAL_THAT_EXISTS = _Local(path_type=Path, file_okay=False, exists=True)

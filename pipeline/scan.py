@@ -1,52 +1,30 @@
-"""Take a census of a cohort from headers alone: what the files hold, and what a manifest makes of them.
-
-Decides exactly as a conversion would, because it asks the same functions; reads no sample.
-"""
+"""Take a census of a folder from headers alone: what its files hold, and what a manifest makes of them."""
 
 from __future__ import annotations
 
-import difflib
+import copy
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.channels import ChannelPlan, resolve
+from pipeline.census import Counted, group
 from pipeline.cohort import find_recordings
 from pipeline.discover import Source
-from pipeline.read.annotations import read_annotations
-from pipeline.read.signal_file import peek
-from schemas.errors import PsgError
+from pipeline.headers import Seen, look_at_all
+from pipeline.judgement import JudgedMontage, Judgement, Use, judge
+from pipeline.places import files_below, is_remote, storage_errors
+from schemas.errors import SourceMissing
 from schemas.findings import Finding
 from schemas.manifest import CohortManifest
-from schemas.recording import SignalInfo
+from schemas.recording import RecordingKey
 
-__all__ = ["Census", "LabelRow", "RecordingScan", "scan"]
+__all__ = ["Census", "RecordingScan", "scan"]
 
-
-@dataclass(frozen=True)
-class LabelRow:
-    """One combination of label, rate, unit and range, and how often it occurs.
-
-    Parameters
-    ----------
-    channels : tuple of str
-        Canonical channels that it becomes; empty where none.
-    ignored : bool
-        Whether the manifest leaves the label out on purpose.
-    nearest : str
-        For a label left over: the closest alias of the manifest, or ``""``.
-    """
-
-    label: str
-    rate_hz: float
-    unit: str
-    range: tuple[float, float]
-    n: int
-    channels: tuple[str, ...]
-    ignored: bool
-    nearest: str
+SUFFIXES = (".edf", ".bdf", ".rec", ".hea", ".h5", ".hdf5")  # of files of signals
+ENOUGH_SUBJECTS = 5  # a term that so many have is the cohort's vocabulary, not a note on one person
 
 
 @dataclass(frozen=True)
@@ -64,12 +42,32 @@ class RecordingScan:
 
 @dataclass(frozen=True)
 class Census:
-    """A cohort as its headers show it."""
+    """A folder as its headers show it, judged by a manifest where there is one.
 
-    cohort: str
+    Parameters
+    ----------
+    event_texts : dict
+        Terms of annotations that nothing maps and that may be shown, with how often they occur.
+    hidden_texts : tuple of (int, int)
+        How many more terms there are, and how many events they are.
+    excluded : tuple of str
+        Recordings that the manifest excludes; their files were not looked at.
+    n_outside : int
+        Files of signals below the root that the manifest's layout does not name.
+    n_refused : int
+        Folders that may not be listed.
+    n_unread : int
+        Recordings whose annotations lie within a file of signals, or away, and were not read.
+    """
+
     recordings: tuple[RecordingScan, ...]
-    labels: tuple[LabelRow, ...]
-    event_texts: dict[str, int]
+    judgement: Judgement
+    event_texts: dict[str, int] = field(default_factory=dict)
+    hidden_texts: tuple[int, int] = (0, 0)
+    excluded: tuple[str, ...] = ()
+    n_outside: int = 0
+    n_refused: int = 0
+    n_unread: int = 0
 
     @property
     def n_failing(self) -> int:
@@ -82,112 +80,147 @@ class Census:
         for recording in self.recordings:
             if recording.reason is not None:
                 reasons[recording.reason].append(recording)
-        channels = Counter(channel for r in self.recordings for channel in r.channels)
+        without = {
+            "annotation": [r.key for r in self.recordings if not r.has_annotation],
+            "subject": [r.key for r in self.recordings if not r.has_subject],
+        }
         return {
-            "cohort": self.cohort,
-            "n_recordings": len(self.recordings),
+            "cohort": self.judgement.cohort,
+            "n_recordings": len(self.recordings) + len(self.excluded),
             "n_would_convert": len(self.recordings) - self.n_failing,
-            "n_without_annotation": sum(not r.has_annotation for r in self.recordings),
-            "n_without_subject": sum(not r.has_subject for r in self.recordings),
-            "channels": dict(channels.most_common()),
+            "n_excluded": len(self.excluded),
+            **{f"n_without_{what}": len(keys) for what, keys in without.items()},
+            "n_files_outside_layout": self.n_outside,
+            "n_folders_refused": self.n_refused,
+            "n_annotations_unread": self.n_unread,
+            "channels": dict(Counter(channel for r in self.recordings for channel in r.channels).most_common()),
             "findings": dict(Counter(f.code for r in self.recordings for f in r.findings).most_common()),
             "would_fail": {
                 reason: {"n": len(rows), "recordings": [r.key for r in rows], "first": rows[0].error}
                 for reason, rows in sorted(reasons.items())
             },
+            "without": without,
+            "label_use": self.judgement.shares(),
         }
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole census as plain values."""
         return {
             **self.readiness(),
-            "labels": [vars(row) for row in self.labels],
-            "montages": self.montages(),
+            "labels": [vars(row) | {"ignored": row.use is Use.IGNORED} for row in self.judgement.labels],
+            "montages": self.judgement.montage_rows(),
             "event_texts": self.event_texts,
+            "event_texts_not_shown": dict(zip(("n_terms", "n_events"), self.hidden_texts, strict=True)),
         }
 
-    def montages(self) -> list[dict[str, Any]]:
-        """Return groups of recordings that give the same channels, largest first."""
-        groups = Counter(r.channels for r in self.recordings if r.reason is None)
-        return [{"n": n, "channels": list(channels)} for channels, n in groups.most_common()]
 
-
-def scan(manifest: CohortManifest, root: Path, *, show_text: bool = False) -> Census:
-    """Read the headers of a cohort below ``root`` and try the manifest on them.
+def scan(manifest: CohortManifest | None, root: Path, *, show_text: bool = False, workers: int = 1) -> Census:
+    """Read the headers below ``root`` and, if there is a manifest, try it on them.
 
     Parameters
     ----------
+    manifest : CohortManifest or None
+        Says what the recordings are; without it every file of signals below the root is one.
     show_text : bool
-        Also read the annotations, and return the event terms that no table maps, verbatim. They may hold
-        personal data: for the eyes of whoever holds the files.
+        Return all terms of annotations that no table maps, verbatim. They may hold personal data: for the eyes of
+        whoever holds the files. Otherwise only those of five subjects or more are told, and none at all where the
+        manifest asks for pseudonyms.
+    workers : int
+        Processes, where there are more than a few recordings.
 
     Raises
     ------
     SourceMissing
-        When nothing below the root fits the layout.
+        When nothing below the root fits the layout, or there is no file of signals at all.
     """
-    recordings: list[RecordingScan] = []
-    census: Counter[tuple[str, float, str, tuple[float, float]]] = Counter()
-    becomes: dict[str, set[str]] = defaultdict(set)
-    texts: Counter[str] = Counter()
-    for source in find_recordings(manifest, root):
-        row, infos, plans = _scan_one(source, manifest)
-        recordings.append(row)
-        for info in infos:
-            census[info.label, float(info.rate_hz), info.unit_text, (info.physical_min, info.physical_max)] += 1
-        for plan in plans:
-            for lead in plan.leads:
-                becomes[infos[lead.index].label].add(plan.channel)
-        if show_text:
-            texts.update(_unmapped(source, manifest))
-    labels = tuple(_label_row(manifest, becomes, *key, n) for key, n in sorted(census.items(), key=lambda i: -i[1]))
-    return Census(manifest.cohort, tuple(recordings), labels, dict(texts.most_common()))
+    root = root.absolute()
+    below, n_refused = _files_below(root)
+    sources = find_recordings(manifest, root) if manifest else _each_file(root, below)
+    bad = {exclusion.key for exclusion in manifest.exclude if exclusion.what == "recording"} if manifest else set()
+    wanted = [source for source in sources if source.published not in bad]
+    seen = look_at_all(wanted, manifest, inside=show_text, workers=workers)
+    montages, which = group(
+        (source.key.visit if manifest else None, one.infos, one.header_reason, _name(root, source.signals[0]))
+        for source, one in zip(wanted, seen, strict=True)
+    )
+    judgement = judge(manifest, Counted(montages, ()))
+    recordings = tuple(
+        _recording(source, one, judgement.montages[index])
+        for source, one, index in zip(wanted, seen, which, strict=True)
+    )
+    shown, hidden = _terms(manifest, wanted, seen, show_text=show_text)
+    known = {_name(root, path) for source in sources for path in source.paths}
+    return Census(
+        recordings=recordings,
+        judgement=judgement,
+        event_texts=shown,
+        hidden_texts=hidden,
+        excluded=tuple(str(source.key) for source in sources if source.published in bad),
+        n_outside=len(set(below) - known),
+        n_refused=n_refused,
+        n_unread=sum(one.is_unread for one in seen),
+    )
 
 
-def _scan_one(
-    source: Source, manifest: CohortManifest
-) -> tuple[RecordingScan, Sequence[SignalInfo], Sequence[ChannelPlan]]:
-    row = RecordingScan(
+def _files_below(root: Path) -> tuple[list[str], int]:
+    """Return the files of signals below the root, relative to it and sorted, and how many folders refused."""
+    refused: list[OSError] = []
+    with storage_errors("the root cannot be listed"):
+        if is_remote(root):
+            names = list(files_below(root))
+        else:
+            walk = os.walk(root, onerror=refused.append)
+            names = [_name(root, Path(folder) / file) for folder, _, files in walk for file in files]
+    wanted = (name for name in names if name.lower().endswith(SUFFIXES) and not f"/{name}".count("/."))
+    return sorted(wanted), len(refused)
+
+
+def _name(root: Path, path: Path) -> str:
+    """Return what a file is called below the root, with forward slashes, on a disk and in an object store."""
+    return str(path).removeprefix(str(root)).lstrip("/")
+
+
+def _each_file(root: Path, names: Sequence[str]) -> tuple[Source, ...]:
+    """Return every file of signals as a recording of nobody."""
+    if not names:
+        raise SourceMissing(
+            "no file of signals below the root",
+            expected=f"names that end in {', '.join(SUFFIXES)}",
+            do="Give --root the folder of the download.",
+        )
+    keys = (RecordingKey("", name, "") for name in names)
+    return tuple(
+        Source(key, (root / key.name,), {}, (key.name,), {}, published=key.name, published_subject="")
+        for key in keys
+    )
+
+
+def _recording(source: Source, seen: Seen, judged: JudgedMontage) -> RecordingScan:
+    reason, error = seen.reason or judged.reason, seen.error
+    if judged.error is not None and not seen.reason:
+        error = source.describe(copy.copy(judged.error))
+    return RecordingScan(
         key=str(source.key),
-        channels=(),
+        channels=() if reason else judged.channels,
         has_annotation=bool(source.annotations),
         has_subject=source.subject.age_years is not None or source.subject.sex != "unknown",
+        findings=(*source.findings, *seen.findings, *judged.findings),
+        reason=reason or None,
+        error=error or None,
     )
-    infos: list[SignalInfo] = []
-    try:
-        for path in source.signals:
-            seen = {info.label for info in infos}
-            new = [info for info in peek(path, manifest.hdf5).infos if info.label not in seen]
-            infos += [replace(info, index=len(infos) + i) for i, info in enumerate(new)]
-        plans, findings = resolve(manifest, source.key.visit, infos)
-    except PsgError as error:
-        return replace(row, reason=error.reason, error=source.describe(error)), infos, ()
-    return replace(row, channels=tuple(p.channel for p in plans), findings=findings), infos, plans
 
 
-def _unmapped(source: Source, manifest: CohortManifest) -> dict[str, int]:
-    try:
-        clock_start_s = peek(source.signals[0], manifest.hdf5).clock_start_s
-        annotations, _ = read_annotations(source.annotations, manifest.annotations, clock_start_s=clock_start_s)
-    except PsgError:
-        return {}
-    return dict(annotations.events.unmapped)
-
-
-def _label_row(
-    manifest: CohortManifest,
-    becomes: dict[str, set[str]],
-    label: str,
-    rate_hz: float,
-    unit: str,
-    limits: tuple[float, float],
-    n: int,
-) -> LabelRow:
-    channels = tuple(sorted(becomes.get(label, ())))
-    ignored = manifest.fold(label) in {manifest.fold(other) for other in manifest.ignore_labels}
-    nearest = ""
-    if not channels and not ignored:
-        aliases = [choice.label for rule in manifest.montage for choice in rule.choices]
-        same = manifest.fold(label) in map(manifest.fold, aliases)
-        nearest = label if same else next(iter(difflib.get_close_matches(label, aliases, 1, 0.5)), "")
-    return LabelRow(label, rate_hz, unit, limits, n, channels, ignored, nearest)
+def _terms(
+    manifest: CohortManifest | None, sources: Sequence[Source], seen: Sequence[Seen], *, show_text: bool
+) -> tuple[dict[str, int], tuple[int, int]]:
+    """Return the terms that may be told, the most frequent first, and how many terms and events the others are."""
+    n: Counter[str] = Counter()
+    subjects: dict[str, set[str]] = defaultdict(set)
+    for source, one in zip(sources, seen, strict=True):
+        n.update(one.unmapped)
+        for term in one.unmapped:
+            subjects[term].add(source.key.subject)
+    is_open = manifest is not None and manifest.privacy.keys == "as_published"
+    told = {term for term in n if show_text or (is_open and len(subjects[term]) >= ENOUGH_SUBJECTS)}
+    hidden = [count for term, count in n.items() if term not in told]
+    return {term: count for term, count in n.most_common() if term in told}, (len(hidden), sum(hidden))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from flows.parameters import LOCAL_FILE, LOCAL_THAT_EXISTS, PLACE_THAT_EXISTS
+from flows.commands.manifest_check import check
+from flows.parameters import LOCAL_FILE, LOCAL_THAT_EXISTS
 
 __all__ = ["command"]
 
@@ -18,6 +19,9 @@ def command() -> None:
 
     A MANIFEST is the name of a shipped one, or the path of a YAML file.
     """
+
+
+command.add_command(check)
 
 
 @command.command()
@@ -45,46 +49,6 @@ def list_shipped(as_json: bool) -> None:
     else:
         for name, loaded in rows:
             click.echo(f"{name:12} {loaded.title} ({loaded.terms.release})")
-
-
-@command.command()
-@click.argument("manifest")
-@click.option("--root", type=PLACE_THAT_EXISTS, help="A download to try it on.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.pass_context
-def check(ctx: click.Context, manifest: str, root: Path | None, as_json: bool) -> None:
-    """Validate MANIFEST and, with --root, say what share of the files would convert, and why not the others.
-
-    Reads headers only. Exit code 4 when the manifest is invalid, 3 when some recordings would fail.
-    """
-    from pipeline.manifests import load_manifest, manifest_text
-
-    loaded = load_manifest(manifest)
-    lines = manifest_text(manifest)[0].splitlines()
-    n_review = sum("REVIEW" in line and not line.startswith("#") for line in lines)
-    if root is None:
-        answer = {"cohort": loaded.cohort, "valid": True, "rules": len(loaded.montage), "n_review": n_review}
-        click.echo(
-            json.dumps(answer) if as_json else f"{loaded.cohort}: valid, {len(loaded.montage)} channel rules"
-        )
-        _remind(n_review, as_json)
-        return
-    from flows.commands.scan import print_readiness
-    from pipeline.scan import scan
-
-    census = scan(loaded, root)
-    if as_json:
-        click.echo(json.dumps(census.readiness(), indent=2))
-    else:
-        print_readiness(census)
-    _remind(n_review, as_json)
-    if census.n_failing:
-        ctx.exit(3)
-
-
-def _remind(n_review: int, as_json: bool) -> None:
-    if n_review and not as_json:
-        click.echo(f"{n_review} places still say REVIEW: settle them before anybody relies on it")
 
 
 @command.command()

@@ -1,80 +1,97 @@
-"""``sleep2vec scan``: what a cohort's files hold, from their headers."""
+"""``sleep2vec scan``: what a folder's files hold, from their headers."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from flows.parameters import PLACE_THAT_EXISTS
+from flows.parameters import LOCAL_FILE, PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
+    from pipeline.judgement import Judgement
     from pipeline.scan import Census
 
-__all__ = ["command", "print_readiness"]
+__all__ = ["command", "default_workers"]
+
+_MOST_WORKERS = 8  # more only wait for the same disk
+
+
+def default_workers() -> int:
+    """Return how many processes look at headers where nobody says: one for each core of this machine."""
+    return min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
 @click.command("scan")
-@click.argument("manifest")
+@click.argument("manifest", required=False)
 @click.option("--root", type=PLACE_THAT_EXISTS, required=True, help="The download.")
-@click.option("--show-text", is_flag=True, help="Also list unmapped event texts verbatim; they may be personal.")
+@click.option("--csv", "csv_path", type=LOCAL_FILE, help="Also write the census as a table.")
+@click.option("--show-text", is_flag=True, help="List all unmapped event texts verbatim; they may be personal.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; one a core without it.")
 @click.option("--json", "as_json", is_flag=True, help="The whole census as JSON.")
-def command(manifest: str, root: Path, show_text: bool, as_json: bool) -> None:
-    """Take a census of the files below --root: labels, rates, units, and what MANIFEST makes of them.
+def command(
+    manifest: str | None, root: Path, csv_path: Path | None, show_text: bool, workers: int | None, as_json: bool
+) -> None:
+    """Take a census of the files below --root: labels, rates, units, ranges, and what MANIFEST makes of them.
 
-    Reads headers only, no signals.
+    Reads headers and files of annotations, no signals. Without MANIFEST every file of signals counts. The table of
+    --csv is for spreadsheets, for `sleep2vec manifest new` and for `sleep2vec manifest check`.
     """
     from pipeline.manifests import load_manifest
     from pipeline.places import is_remote
     from pipeline.scan import scan
 
+    if show_text and manifest is None:
+        raise click.UsageError("--show-text needs MANIFEST: it says where the annotations are.")
     if show_text and is_remote(root):
         raise click.UsageError("--show-text reads whole files: give --root a copy on this machine.")
-    census = scan(load_manifest(manifest), root, show_text=show_text)
+    loaded = load_manifest(manifest) if manifest else None
+    census = scan(loaded, root, show_text=show_text, workers=workers or default_workers())
+    if csv_path is not None:
+        _write_csv(census.judgement, csv_path)
     if as_json:
         click.echo(json.dumps(census.to_json(), indent=2))
         return
-    _print_labels(census)
+    _print_census(census)
+    if csv_path is not None:
+        click.echo(f"wrote {csv_path}")
+    _say_next(manifest, root)
+
+
+def _say_next(manifest: str | None, root: Path) -> None:
+    if manifest is None:
+        click.echo(f"next: sleep2vec manifest new COHORT --root {root} --out COHORT.yaml")
+    else:
+        click.echo(f"next: sleep2vec convert {manifest} --root {root} --out OUT --dry-run")
+
+
+def _write_csv(judgement: Judgement, path: Path) -> None:
+    import csv
+
+    from pipeline.census import COLUMNS, rows_of
+
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        for number, judged in enumerate(judgement.montages, 1):
+            writer.writerows(rows_of(number, judged.montage, judged.columns()))
+
+
+def _print_census(census: Census) -> None:
+    from flows.census_text import print_labels, print_montages, print_readiness
+
+    print_labels(census.judgement)
+    print_montages(census.judgement)
     print_readiness(census)
     for text, n in census.event_texts.items():
         click.echo(f"unmapped text {n:6d} x {text!r}")
-    if census.event_texts:
+    n_term, n_event = census.hidden_texts
+    if n_term:
+        click.echo(f"unmapped text {n_event:6d} x {n_term} more, which may be personal: --show-text lists them")
+    if n_term or census.event_texts:
         click.echo("stages go into annotations.stages, events into annotations.events, personal words nowhere")
-    click.echo(f"next: sleep2vec convert {manifest} --root {root} --out OUT --dry-run")
-
-
-def _print_labels(census: Census) -> None:
-    from rich.table import Table
-
-    from flows.commands.inspection import print_wide
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (("n", "right"), ("label", "left"), ("Hz", "right"), ("unit", "left"), ("range", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("becomes")
-    for row in census.labels:
-        becomes = ", ".join(row.channels) or ("(ignored)" if row.ignored else "-")
-        if row.nearest == row.label:
-            becomes = "- (in the montage, but: see below)"
-        elif row.nearest:
-            becomes += f"  nearest alias {row.nearest!r}"
-        limits = f"{row.range[0]:g} to {row.range[1]:g}"
-        table.add_row(str(row.n), repr(row.label), f"{row.rate_hz:g}", row.unit or "(blank)", limits, becomes)
-    print_wide(table)
-
-
-def print_readiness(census: Census) -> None:
-    """Print how many recordings would convert and why the others would not."""
-    facts = census.readiness()
-    click.echo(
-        f"{census.cohort}: {facts['n_would_convert']} of {facts['n_recordings']} recordings would convert; "
-        f"{facts['n_without_annotation']} without annotation, {facts['n_without_subject']} without subject row"
-    )
-    for reason, rows in facts["would_fail"].items():
-        click.echo(f"  would fail {rows['n']:5d} x {reason}, first: {rows['first']}")
-    from schemas.findings import FINDINGS
-
-    for code, n in facts["findings"].items():
-        click.echo(f"  finding {n:8d} x {code} {FINDINGS[code].title}")
+    if census.n_unread:
+        click.echo(f"annotations of {census.n_unread} recordings lie within signals or away, and were not read")

@@ -172,7 +172,7 @@ WRONG = {  # arguments: (code, what the last line of stderr says)
     "synth new --cohort nobody": (2, "choose from mesa, shhs, synthetic"),
     "demo --out in": (2, "not empty"),
     "covert": (2, "No such command 'covert'"),
-    "scan synthetic --root in --jsn": (2, "Did you mean '--json'?"),
+    "status in --jsn": (2, "Did you mean '--json'?"),
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flows.commands.manifest_check import check
-from flows.parameters import LOCAL_FILE, LOCAL_THAT_EXISTS
+from flows.parameters import LOCAL_FILE, LOCAL_FILE_THAT_EXISTS, LOCAL_FOLDER, LOCAL_THAT_EXISTS
 
 __all__ = ["command"]
 
@@ -54,25 +54,54 @@ def list_shipped(as_json: bool) -> None:
 @command.command()
 @click.argument("cohort")
 @click.option("--root", type=LOCAL_THAT_EXISTS, help="A download to draft from.")
+@click.option(
+    "--from", "census", type=LOCAL_FILE_THAT_EXISTS, metavar="CSV", help="Labels, as scan --csv wrote them."
+)
 @click.option("--out", type=LOCAL_FILE, help="File to write; standard output without.")
-def new(cohort: str, root: Path | None, out: Path | None) -> None:
-    """Draft a manifest for COHORT, with a proposal for every label found in the EDFs below --root.
+def new(cohort: str, root: Path | None, census: Path | None, out: Path | None) -> None:
+    """Draft a manifest for COHORT from the files below --root: layout, channels, units.
 
-    Everything marked REVIEW was guessed from the shipped manifests and waits for a person.
+    With --from the labels come from a census, and --root may be left out. Everything marked REVIEW was concluded
+    from names of files, headers and the shipped manifests, and waits for a person.
     """
     from pipeline.draft import draft_manifest
 
-    text = draft_manifest(cohort, root)
+    if out is not None and out.exists():
+        raise click.UsageError(f"{out} exists already: name another file, so that nothing is lost.")
+    text = draft_manifest(cohort, root, census)
     if out is None:
         click.echo(text)
         return
-    if out.exists():
-        raise click.UsageError(f"{out} exists already: name another file, so that nothing is lost.")
     out.write_text(text, "utf-8")
     click.echo(
         f"wrote {out}; next: edit it (sleep2vec manifest guide describes every key), then "
         f"sleep2vec manifest check {out}" + (f" --root {root}" if root else "")
     )
+
+
+@command.command()
+@click.argument("manifest")
+def page(manifest: str) -> None:
+    """Print what MANIFEST says as a page for people: access, channels, scoring, persons, quirks."""
+    from pipeline.cohort_page import cohort_page
+    from pipeline.manifests import load_manifest
+
+    click.echo(cohort_page(load_manifest(manifest)), nl=False)
+
+
+@command.command()
+@click.argument("folder", type=LOCAL_FOLDER)
+def pages(folder: Path) -> None:
+    """Write the pages of all manifests that come with sleep2vec, and their index, to FOLDER."""
+    from pipeline.cohort_page import cohort_index, cohort_page
+    from pipeline.manifests import load_manifest, shipped_manifests
+
+    manifests = [load_manifest(name) for name in shipped_manifests()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for manifest in manifests:
+        (folder / f"{manifest.cohort}.md").write_text(cohort_page(manifest), "utf-8")
+    (folder / "README.md").write_text(cohort_index(manifests), "utf-8")
+    click.echo(f"wrote {len(manifests)} pages and README.md to {folder}")
 
 
 @command.command()

@@ -28,7 +28,7 @@ from schemas.findings import Finding
 from schemas.manifest import Hdf5Rule
 from schemas.recording import Signal, SignalInfo
 
-__all__ = ["Hdf5File", "hdf5_dataset", "open_hdf5"]
+__all__ = ["Hdf5File", "hdf5_dataset", "is_signal", "open_file", "open_hdf5", "told"]
 
 _KEPT = 4  # signals that stay in memory: a channel asks for its leads several times
 
@@ -48,27 +48,34 @@ def open_hdf5(path: Path, rule: Hdf5Rule | None) -> Iterator[Hdf5File]:
     """
     if rule is None:
         raise ManifestInvalid("the manifest has no section hdf5", do="Say in it where the signals are.")
+    with open_file(path) as file:
+        with told(path.name):
+            opened = Hdf5File(file, rule, path.name)
+        yield opened
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[Any]:
+    """Open a file as its library shows it; raises as `open_hdf5`."""
     h5py = library("h5py", SignalFileCorrupt)
     with open_source(path) as stream:
-        with _told(path.name):
+        with told(path.name):
             file = h5py.File(stream, "r")
         with file:
-            with _told(path.name):
-                opened = Hdf5File(file, rule, path.name)
-            yield opened
+            yield file
 
 
 def hdf5_dataset(path: Path, name: str) -> NDArray[Any]:
     """Return the values of one dataset; raises as `open_hdf5`."""
     h5py = library("h5py", SignalFileCorrupt)
-    with open_source(path) as stream, _told(path.name), h5py.File(stream, "r") as file:
+    with open_source(path) as stream, told(path.name), h5py.File(stream, "r") as file:
         if name not in file:
             raise _corrupt(f"it has no dataset {name!r}")
         return np.asarray(file[name][()])
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def told(name: str) -> Iterator[None]:
     """Turn what the library raises on a damaged file into our error."""
     try:
         yield
@@ -115,7 +122,7 @@ class Hdf5File:
 
     def _values(self, index: int) -> NDArray[Any]:
         if index not in self._kept:
-            with _told(self._name):
+            with told(self._name):
                 self._kept[index] = np.asarray(self._datasets[index][()]).reshape(-1)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
@@ -130,11 +137,11 @@ def _matching(group: Any, parts: Sequence[str]) -> Iterator[Any]:
             member = group[name]
             if rest and not hasattr(member, "shape"):
                 yield from _matching(member, rest)
-            elif not rest and _is_signal(member):
+            elif not rest and is_signal(member):
                 yield member
 
 
-def _is_signal(member: Any) -> bool:
+def is_signal(member: Any) -> bool:
     """Tell a dataset with one row of numbers from all others, and from groups."""
     shape = getattr(member, "shape", None) or ()
     return len(shape) > 0 and member.dtype.kind in "iuf" and 0 < max(shape) == member.size

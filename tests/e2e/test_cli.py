@@ -23,7 +23,7 @@ COMMANDS = (
     *("nightly", "serve", "deploy"),
 )
 MANIFESTS = Path(__file__).parents[2] / "data_manifests"
-MANIFEST_COMMANDS = ("check", "list", "new", "schema", "show")
+MANIFEST_COMMANDS = ("check", "list", "new", "page", "schema", "show")
 
 
 def answer(*arguments: object, cwd: Path, code: int = 0) -> Any:

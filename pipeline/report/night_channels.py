@@ -17,6 +17,7 @@ __all__ = ["GROUPS", "groups_of", "overview"]
 
 N_BIN = 1440  # of a row: about a screen's columns, and half a minute each in a night of twelve hours
 _ROW_PX = 46
+_WHOLE = (Kind.SPO2, Kind.PAP_PRESSURE, Kind.TEMPERATURE)  # what is rare in them counts: a fall of saturation
 
 # Channels that are looked at together, in the order of a montage.
 GROUPS: Mapping[str, tuple[Kind, ...]] = {
@@ -63,7 +64,7 @@ def _row(night: Night, bins: Bins, channel: str) -> Row:
         "line": {"color": BLUE, "width": 1},
         "hovertemplate": f"%{{x|%H:%M:%S}} %{{y:.4~g}} {unit}<extra></extra>",
     }
-    axis: dict[str, Any] = {"range": robust_range(envelope)}
+    axis: dict[str, Any] = {"range": robust_range(envelope, 0 if kind_of_channel(channel) in _WHOLE else 1)}
     if not np.isfinite(envelope).any():
         axis = {"range": [0, 1], "showticklabels": False}
     return Row(f"{channel} ({unit})", _ROW_PX, [trace], axis)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from pipeline.report.plotting import BLUE, GREEN, GREY, PURPLE, RED, Row, milliseconds, robust_range, rows
+from pipeline.report.plotting import BLUE, GREY, PURPLE, RED, SKY, Row, milliseconds, robust_range, rows
 from pipeline.report.view import Bins, Night
 from schemas.quality import QualityFlag
 from schemas.vocabulary import EPOCH_S
@@ -60,11 +60,11 @@ def intervals(night: Night) -> go.Figure | None:
 
 
 def _rates(night: Night) -> list[tuple[str, NDArray[Any], str]]:
-    found = []
+    found: list[tuple[str, NDArray[Any], str]] = []
+    if "pulse_rate" in night.channels:  # first, so that the heart's lies upon it
+        found.append(("pulse rate (oximeter)", night.ds["pulse_rate"].values, SKY))
     if "ibi" in night.channels:
         found.append(("heart rate (ECG)", np.float32(60) / night.ds["ibi"].values, RED))
-    if "pulse_rate" in night.channels:
-        found.append(("pulse rate (oximeter)", night.ds["pulse_rate"].values, GREEN))
     return found
 
 

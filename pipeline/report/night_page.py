@@ -10,14 +10,14 @@ from pipeline.report.night_quality import quality_raster, remarks
 from pipeline.report.night_spectrum import spectrogram
 from pipeline.report.night_stages import event_counts, hypnogram, stage_minutes
 from pipeline.report.night_tables import (
-    events_table,
+    events_parts,
     findings_parts,
     indices_table,
     processing_table,
     provenance_parts,
     summary,
 )
-from pipeline.report.page import Page, Part, Plot, Section, Text
+from pipeline.report.page import Heading, Page, Part, Plot, Section, Text
 from pipeline.report.view import Night
 from schemas.vocabulary import EPOCH_S
 
@@ -65,7 +65,7 @@ def _stages(night: Night) -> list[Part]:
     caption = "Stage of every 30-s epoch; below it one row a type of event, with the number of events."
     plot = Plot("plot-stages", hypnogram(night), label.replace("_", " "), caption, is_time=True)
     indices = indices_table(night)
-    return [plot, events_table(night), *([indices] if indices else [])]
+    return [plot, *events_parts(night), *([indices] if indices else [])]
 
 
 def _spectrogram(night: Night) -> list[Part]:
@@ -104,6 +104,7 @@ def _channels(night: Night) -> list[Part]:
     )
     parts: list[Part] = []
     for number, (group, names) in enumerate(groups_of(night).items(), 1):
+        parts.append(Heading(group))
         label = f"{group} over the whole night: {', '.join(names)}."
         parts.append(Plot(f"plot-channels-{number}", overview(night, names), label, caption, is_time=True))
         caption = ""

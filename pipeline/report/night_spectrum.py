@@ -88,6 +88,6 @@ def spectrogram(night: Night, channel: str) -> go.Figure:
         "hovertemplate": "%{x|%H:%M:%S}, %{y} Hz: %{z} dB<extra></extra>",
     }
     figure = rows(night, [Row(f"{channel} (Hz)", 220, [trace], {"range": [_LOW_HZ, _HIGH_HZ], "nticks": 7})])
-    figure.layout.margin.t = 52  # px: the scale of colours stands above
-    figure.layout.height += 48
+    figure.layout.margin.t = 44  # px: the scale of colours stands above
+    figure.layout.height += 40
     return figure

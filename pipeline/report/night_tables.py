@@ -11,9 +11,11 @@ from pipeline.report.page import Block, Cell, Column, Facts, Part, Table, Text
 from pipeline.report.view import Night
 from schemas.findings import FINDINGS, Finding, Severity
 from schemas.indices import INDICES
+from schemas.kinds import Shape
+from schemas.store import channel_kind
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["events_table", "findings_parts", "indices_table", "processing_table", "provenance_parts", "summary"]
+__all__ = ["events_parts", "findings_parts", "indices_table", "processing_table", "provenance_parts", "summary"]
 
 _UNKNOWN = "unknown"
 _ORDER = (Severity.SEVERE, Severity.WARNING, Severity.INFO)
@@ -53,13 +55,15 @@ def _clock(seconds: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def events_table(night: Night) -> Table:
-    """Return how many events of each type were scored, and which classes nobody looked for."""
-    rows: list[list[Cell]] = [[name.replace("_", " "), n] for name, n in event_counts(night).items()]
-    looked = ", ".join(f"{name} {how}" for name, how in night.ds.attrs["event_scored"].items())
-    return Table(
-        f"Scored events. Looked for: {looked or _UNKNOWN}", ["type", Column("events", is_number=True)], rows
+def events_parts(night: Night) -> list[Part]:
+    """Return which classes of events were looked for, and how many of each type were scored."""
+    scored = night.ds.attrs["event_scored"]
+    looked = "; ".join(
+        f"{how}: {', '.join(k for k in scored if scored[k] == how)}" for how in dict.fromkeys(scored.values())
     )
+    rows: list[list[Cell]] = [[name.replace("_", " "), n] for name, n in event_counts(night).items()]
+    table = Table("Scored events", ["type", Column("events", is_number=True)], rows)
+    return [Text(f"Events that were looked for ({looked or _UNKNOWN})."), *([table] if rows else [])]
 
 
 def findings_parts(night: Night) -> list[Part]:
@@ -95,28 +99,30 @@ def _when(night: Night, runs: tuple[tuple[int, int], ...]) -> str:
 def processing_table(night: Night) -> Table:
     """Return what was done to every channel between its file and the store."""
     heads: list[Column | str] = [
-        "channel", "from", Column("source Hz", is_number=True), Column("stored Hz", is_number=True), "unit",
-        Column("unit factor", is_number=True), "reference", "band (Hz)", "resampler", "polarity",
+        "channel", "primary of", "from", Column("source Hz", is_number=True), Column("stored Hz", is_number=True),
+        "unit", Column("unit factor", is_number=True), "reference", "band (Hz)", "resampler", "polarity",
         Column("beyond packing", is_number=True),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for name in night.channels:
         a = night.ds[name].attrs
         stored_hz = night.ds[name].shape[1] / EPOCH_S
-        primary = f" (primary {a['modality']})" if a["primary"] else ""
         rows.append([
-            name + primary, a["source_label"], f"{a['source_rate_hz']:g}", f"{stored_hz:g}", _unit(a),
-            f"{a['unit_factor']:g}", a["reference"], _band(a), a["resampler"], a["polarity"].replace("_", " "),
-            a["n_saturated"],
+            name, a["modality"] if a["primary"] else None, a["source_label"], f"{a['source_rate_hz']:g}",
+            f"{stored_hz:g}", _unit(name, a), f"{a['unit_factor']:g}", a["reference"], _band(a), a["resampler"],
+            a["polarity"].replace("_", " "), a["n_saturated"],
         ])  # fmt: skip
     return Table("What was done to every channel", heads, rows)
 
 
-def _unit(attrs: Mapping[str, Any]) -> str:
-    unit = str(attrs["units"]).replace("uV", "µV")
-    if "night_factor" in attrs:
-        return f"{attrs['night_factor']:.4g} {attrs['source_unit']}"
-    return unit
+def _unit(channel: str, attrs: Mapping[str, Any]) -> str:
+    kind = channel_kind(channel)
+    if kind.shape is Shape.CODE:
+        return "code"
+    if not kind.is_arbitrary:
+        return str(attrs["units"]).replace("uV", "µV")
+    of = "of the source's" if attrs["source_unit"] == "1" else attrs["source_unit"]
+    return f"arbitrary: 1 is {attrs['night_factor']:.4g} {of}"
 
 
 def _band(attrs: Mapping[str, Any]) -> str:

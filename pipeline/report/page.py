@@ -21,7 +21,21 @@ from pipeline.report.assets import BUNDLE
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["Block", "Cell", "Column", "Facts", "Link", "Page", "Part", "Plot", "Section", "Table", "Text", "render"]
+__all__ = [
+    "Block",
+    "Cell",
+    "Column",
+    "Facts",
+    "Heading",
+    "Link",
+    "Page",
+    "Part",
+    "Plot",
+    "Section",
+    "Table",
+    "Text",
+    "render",
+]
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -43,6 +57,14 @@ class Text:
 
     text: str
     kind: str = field(default="text", init=False)
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section."""
+
+    text: str
+    kind: str = field(default="heading", init=False)
 
 
 @dataclass(frozen=True)
@@ -137,7 +159,7 @@ class Block:
     kind: str = field(default="block", init=False)
 
 
-Part = Text | Facts | Table | Plot | Block
+Part = Text | Heading | Facts | Table | Plot | Block
 
 
 @dataclass(frozen=True)

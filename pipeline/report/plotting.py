@@ -36,7 +36,7 @@ BLACK, GREY, ORANGE, SKY = "#000000", "#767676", "#E69F00", "#56B4E9"
 GREEN, BLUE, RED, PURPLE = "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 _GRID, _INK = "#e3e3e3", "#333333"
 _FONT = {"family": "system-ui, Segoe UI, Roboto, Liberation Sans, sans-serif", "size": 12, "color": _INK}
-_LEFT, _RIGHT, _BOTTOM = 58, 12, 44  # px; ticks stand on the left, the name of the axis below
+_LEFT, _RIGHT, _BOTTOM = 58, 24, 44  # px; ticks on the left, half a tick on the right, the name of the axis below
 _NAME = 20  # px above every row, for its name
 
 
@@ -120,18 +120,17 @@ def _time_axis(night: Night) -> dict[str, Any]:
         "hoverformat": "%H:%M:%S",
         "anchor": "free",
         "position": 0,
-        "nticks": 12,
         "tickangle": 0,
         "gridcolor": _GRID,
         "linecolor": "#9a9a9a",
     }
 
 
-def robust_range(values: NDArray[Any]) -> list[float] | None:
-    """Return the range from the 1st to the 99th percentile and a margin, so that no spike flattens the rest."""
+def robust_range(values: NDArray[Any], outside_percent: float = 1) -> list[float] | None:
+    """Return the range but for so much at either end, and a margin; None where nothing is."""
     found = values[np.isfinite(values)]
     if not found.size:
         return None
-    low, high = np.percentile(found, [1, 99]).tolist()
+    low, high = np.percentile(found, [outside_percent, 100 - outside_percent]).tolist()
     margin = 0.08 * (high - low) or 1.0
     return [low - margin, high + margin]

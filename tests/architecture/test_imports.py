@@ -18,7 +18,14 @@ FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py")
 # The doors: which modules may import a dependency. A dependency without a door here may not be imported at all.
 DOORS: dict[str, tuple[str, ...]] = {
     "numpy": ("schemas", "pipeline", "model", "flows"),
-    "pydantic": ("schemas", "pipeline.manifests", "pipeline.synth", "flows.conversion", "flows.verify"),
+    "pydantic": (
+        "schemas",
+        "pipeline.manifests",
+        "pipeline.synth",
+        "model.config",
+        "flows.conversion",
+        "flows.verify",
+    ),
     "xarray": ("pipeline", "model", "flows"),
     "scipy": ("pipeline",),
     "yaml": ("pipeline.manifests", "pipeline.synth", "flows.commands.experiment"),
@@ -37,7 +44,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "zarr": ("pipeline.write", "pipeline.shards", "pipeline.verify", "pipeline.api"),
     "numcodecs": ("pipeline.write", "pipeline.shards"),
     "google_crc32c": ("pipeline.write", "pipeline.shards"),
-    "polars": ("pipeline.catalog", "pipeline.shards"),
+    "polars": ("pipeline.catalog", "pipeline.drift", "pipeline.report", "pipeline.shards"),
     "neurokit2": ("pipeline.derive",),
     "sleepecg": ("pipeline.derive",),
     "matplotlib": ("pipeline.report", "model.experiments.result", "model.figures"),

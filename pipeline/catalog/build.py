@@ -14,11 +14,11 @@ from pipeline.catalog.facts import Facts, store_facts
 from pipeline.catalog.table import FILES, encoded, frame, open_table, write_whole
 from pipeline.places import entries, storage_errors
 from pipeline.splits import Person, Splits, check_splits
-from pipeline.write.ledger import read_ledger, store_path
+from pipeline.write.ledger import Ledger, read_ledger, store_path
 from schemas.embedding import EMBEDDING
 from schemas.errors import PsgError, StorageError, StoreIncomplete
 
-__all__ = ["Catalog", "Problem", "build_catalog", "collect", "people"]
+__all__ = ["Catalog", "Problem", "build_catalog", "collect", "current", "people"]
 
 
 class Problem(NamedTuple):
@@ -97,6 +97,27 @@ def collect(out: Path, *, splits: Splits | None = None) -> Catalog:
     stores = list(_stores(out))
     if not stores:
         raise StoreIncomplete("no recording stores here", where=out.name, do="Name a folder that convert wrote to.")
+    return _gathered(out, stores, splits)
+
+
+def current(out: Path, ledger: Ledger) -> Catalog:
+    """Return the tables for the stores that a ledger knows, written or not; nothing is listed, nothing written.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Of ``out``. Where it names no store, the tables are empty.
+    """
+    stores = [
+        _Store(f"{cohort}/{key}", store_path(out, cohort, key), row.store.root_digest)
+        for (cohort, key), row in sorted(ledger.rows.items())
+        if row.store is not None
+    ]
+    return _gathered(out, stores, None)
+
+
+def _gathered(out: Path, stores: list[_Store], splits: Splits | None) -> Catalog:
+    """Keep the rows of stores that have not changed, and read the others."""
     recordings, channels = _earlier(out)
     known = dict(zip(recordings["recording"], recordings["root_digest"], strict=True))
     kept = [store.recording for store in stores if store.digest and known.get(store.recording) == store.digest]

@@ -141,6 +141,8 @@ _SIGNALS = {
         for modality in Modality
     },
     "n_flagged": Column("Int64", "30 s", "epochs in which some primary channel has a bit of quality set"),
+    "belt_correlation": Column("Float64", "1", "correlation of the two belts; below 0 where one is inverted"),
+    "ecg_upright": Column("Float64", "1", "what speaks for an upright ECG, from -1 to 1"),
     "n_beat": Column("Int64", "", "beats found; null where no ECG could be searched"),
     "n_ectopic_beat": Column("Int64", "", "of these, ectopic"),
     "n_breath": Column("Int64", "", "breaths found; null where no respiration could be searched"),
@@ -214,6 +216,14 @@ CHANNELS: Mapping[str, Column] = MappingProxyType(
         "night_factor": Column(
             "Float64", "", "stored value times this is in the source's unit; arbitrary units only"
         ),
+        "source_unit": Column("String", "", "the source's unit; arbitrary units only"),
+        "unit_factor": Column("Float64", "", "value in the source's unit times this is in the stored unit"),
+        "amplitude": Column(
+            "Float64", "", "usual size: median over epochs of the root mean square, in unit, or in source_unit"
+        ),
+        "mains_hz": Column("Float64", "Hz", "mains that hum in it, 50 or 60; null where that cannot be told"),
+        "mains_amplitude": Column("Float64", "", "how loud they do, in the unit of amplitude"),
+        "slow_wave_asymmetry": Column("Float64", "", "skewness of slow waves; changes its sign with the polarity"),
         "n_saturated": Column("Int64", "", "samples beyond the packing range"),
         "coverage": Column("Float64", "1", "usable part of the night"),
         "n_usable": Column("Int64", "30 s", "epochs of which at least half is usable"),

@@ -132,8 +132,9 @@ def _identity(store: _Store) -> dict[str, Any]:
 
 
 def _derived(store: _Store, names: list[str]) -> dict[str, Any]:
-    """What was derived; null where the channel that it comes from, or with, is not there or not ours."""
-    row: dict[str, Any] = {}
+    """What was measured and derived; null where the channel that it comes from, or with, is not there or not ours."""
+    measured = store.attrs.get("quality_measures", {})
+    row: dict[str, Any] = {name: _number(measured.get(name)) for name in ("belt_correlation", "ecg_upright")}
     derived = {name for name in names if "derived_from" in store.documents[name]["attributes"]}
     if Modality.IBI in derived:
         kinds = store.values["beat_type"]
@@ -185,6 +186,7 @@ def _number(value: float | None) -> float | None:
 def _channel(store: _Store, name: str) -> dict[str, Any]:
     document = store.documents[name]
     attrs = document["attributes"]
+    measured = attrs.get("quality_measures", {})
     return {
         "recording": f"{store.attrs['cohort']}/{store.attrs['recording']}",
         "channel": name,
@@ -200,6 +202,10 @@ def _channel(store: _Store, name: str) -> dict[str, Any]:
         "band_high_hz": _number(attrs["band_high_hz"]),
         "polarity": attrs["polarity"],
         "night_factor": _number(attrs.get("night_factor")),
+        "source_unit": attrs.get("source_unit"),
+        "unit_factor": _number(attrs["unit_factor"]),
+        **{name: _number(measured.get(name)) for name in ("amplitude", "mains_hz", "mains_amplitude")},
+        "slow_wave_asymmetry": _number(attrs.get("polarity_slow_wave_asymmetry")),
         "n_saturated": attrs["n_saturated"],
     }
 

@@ -160,7 +160,7 @@ def _layout(kinds: Sequence[Kind], best: int, files: Sequence[PurePosixPath], he
         if other is not kind and loose.intersection(other.files):
             yield f"  # also there: {quoted(other.pattern)} ({n_file(len(other.found))})\n"
     yield _hdf5(headers)
-    suffix = PurePosixPath(next(iter(beside), ".xml")).suffix.lower()
+    suffix = PurePosixPath(next(iter(beside), "unknown.xml")).suffix.lower()
     yield _later(suffix, _tables(loose))
 
 

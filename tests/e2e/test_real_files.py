@@ -151,18 +151,17 @@ def check(paths: list[Path], tmp: Path) -> None:
 
 
 def test_a_drafted_manifest_needs_only_what_no_header_says(data: Path, tmp_path: Path) -> None:
-    """A draft is valid as it is; the night fails by its blank unit, and converts once a person has given it."""
+    """A draft converts as it is; what it proposes for a blank unit waits for a person, and is needed."""
     root = tmp_path / "root"
     shutil.copytree(data / "sleep-edf", root, ignore=shutil.ignore_patterns("*.tsv", "*Hypnogram*"))
     draft = yaml.safe_load(draft_manifest("unknown", root))
-    first = drafted(draft, root, tmp_path / "first.zarr")
-    assert isinstance(first, Failed)
-    assert (first.reason, "'Resp oro-nasal'" in first.detail) == ("unit_missing", True)
+    assert isinstance(drafted(draft, root, tmp_path / "first.zarr"), Converted)
+    assert verify_store(tmp_path / "first.zarr").problems == ()
     (airflow,) = [rule for rule in draft["montage"] if rule["channel"] == "airflow"]
-    airflow["unit_when_blank"] = UNCALIBRATED
+    assert airflow.pop("unit_when_blank") == {"unit": "1", "source": "REVIEW no unit in 1 file"}
     second = drafted(draft, root, tmp_path / "second.zarr")
-    assert isinstance(second, Converted)
-    assert verify_store(tmp_path / "second.zarr").problems == ()
+    assert isinstance(second, Failed)
+    assert (second.reason, "'Resp oro-nasal'" in second.detail) == ("unit_missing", True)
 
 
 def drafted(draft: dict[str, Any], root: Path, store: Path) -> Converted | Failed:

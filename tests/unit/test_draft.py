@@ -162,6 +162,7 @@ def test_rates_and_units_that_were_seen_are_expected(tmp_path: Path) -> None:
     expect = manifest.montage[0].expect
     assert (expect.rate_hz, set(expect.unit)) == ((200.0, 250.0), {"mV", "uV"})
     assert "2 files at 200 Hz; 1 file at 250 Hz" in text
+    assert "#   format: nsrr_xml  # or profusion_xml\n" in text  # nothing lies beside the recordings
 
 
 def test_codes_need_a_person(tmp_path: Path) -> None:

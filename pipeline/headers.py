@@ -7,14 +7,15 @@ convert.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from pipeline.batch.workers import Gone, in_workers
 from pipeline.discover import Source
-from pipeline.places import is_remote
+from pipeline.places import copy_in, is_remote, scratch_folder, storage_errors
 from pipeline.read.annotations import read_annotations
 from pipeline.read.signal_file import peek
 from schemas.errors import PsgError, WorkerDied
@@ -115,11 +116,25 @@ def _countable(info: SignalInfo) -> SignalInfo:
 def _with_annotations(
     seen: Seen, source: Source, manifest: CohortManifest, clock_start_s: float | None, *, inside: bool
 ) -> Seen:
-    """Add what the annotations say, unless they lie within a file of signals or would have to be fetched."""
-    if not inside and any(path in source.signals or is_remote(path) for path in source.annotations.values()):
+    """Add what the annotations say, unless they lie within a file of signals."""
+    if not inside and any(path in source.signals for path in source.annotations.values()):
         return replace(seen, is_unread=True)
     try:
-        annotations, found = read_annotations(source.annotations, manifest.annotations, clock_start_s=clock_start_s)
+        with _on_a_disk(source.annotations) as files:
+            annotations, found = read_annotations(files, manifest.annotations, clock_start_s=clock_start_s)
     except PsgError as error:
         return replace(seen, reason=error.reason, error=source.describe(error))
     return replace(seen, findings=(*seen.findings, *found), unmapped=dict(annotations.events.unmapped))
+
+
+@contextmanager
+def _on_a_disk(files: Mapping[str, Path]) -> Iterator[Mapping[str, Path]]:
+    """Give the files where they are, or copies of them for the duration of the block."""
+    if not any(map(is_remote, files.values())):
+        yield files
+        return
+    with scratch_folder() as folder:
+        copies = {name: folder / str(number) / path.name for number, (name, path) in enumerate(files.items())}
+        with storage_errors("annotations cannot be fetched"):
+            copy_in(list(files.values()), list(copies.values()))
+        yield copies

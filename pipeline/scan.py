@@ -57,7 +57,7 @@ class Census:
     n_refused : int
         Folders that may not be listed.
     n_unread : int
-        Recordings whose annotations lie within a file of signals, or away, and were not read.
+        Recordings whose annotations lie within a file of signals, and were not read.
     """
 
     recordings: tuple[RecordingScan, ...]

@@ -94,4 +94,4 @@ def _print_census(census: Census) -> None:
     if n_term or census.event_texts:
         click.echo("stages go into annotations.stages, events into annotations.events, personal words nowhere")
     if census.n_unread:
-        click.echo(f"annotations of {census.n_unread} recordings lie within signals or away, and were not read")
+        click.echo(f"annotations of {census.n_unread} recordings lie within signals and were not read: --show-text")

@@ -1,0 +1,220 @@
+"""Counts for a page that may be shared: outcomes, reasons, findings, coverage and rates, small cells withheld.
+
+Counted are persons, or recordings where no person is known: those that failed or were excluded have no store.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pipeline.batch.remedies import remedy
+from pipeline.catalog.cells import LEAST, show_cells, show_part
+from pipeline.split_rule import AGE_BANDS, age_band
+from pipeline.write.ledger import Ledger, Row
+from schemas.findings import FINDINGS
+from schemas.vocabulary import Outcome
+
+__all__ = [
+    *("COVERAGE", "EVERY_SITE", "NO_CHANNEL", "Found", "ages_by_site", "channels_table", "coverage", "found"),
+    *("outcomes", "reasons", "show_cross"),
+]
+
+# Classes of a channel's usable part of a night: its least value, and its name.
+COVERAGE: Mapping[str, float] = {
+    "all of it": 0.99,
+    "95 to 99 %": 0.95,
+    "80 to 95 %": 0.8,
+    "50 to 80 %": 0.5,
+    "below 50 %": 0.0,
+}
+NO_CHANNEL = "no such channel"
+EVERY_SITE = "every site"
+_UNKNOWN = "unknown"
+_NO_UNIT = {"1": "no unit"}
+
+
+def outcomes(ledger: Ledger, *, small: bool) -> dict[str, dict[str, str]]:
+    """Return how many recordings ended how, by cohort."""
+    counts: dict[str, Counter[str]] = {}
+    for row in ledger.rows.values():
+        counts.setdefault(row.cohort, Counter())[row.outcome.value] += 1
+    return {
+        cohort: show_cells({outcome.value: own[outcome.value] for outcome in Outcome}, small=small)
+        for cohort, own in sorted(counts.items())
+    }
+
+
+def reasons(rows: Iterable[Row], *, small: bool) -> list[tuple[str, str, str, str]]:
+    """Return outcome, reason, recordings and what to do, the most frequent first."""
+    counts = Counter((row.outcome.value, row.reason or "") for row in rows if row.reason)
+    shown = show_cells({f"{outcome} {reason}": n for (outcome, reason), n in counts.items()}, small=small)
+    return [
+        (outcome, reason, shown[f"{outcome} {reason}"], remedy(reason, "OUT") if outcome == Outcome.FAILED else "")
+        for (outcome, reason), _ in counts.most_common()
+    ]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Persons of one site with a finding, whose nights ended in one way."""
+
+    site: str
+    outcome: str
+    code: str
+    severity: str
+    title: str
+    fix: str
+    persons: str
+    n: int
+
+
+def found(ledger: Ledger, recordings: pl.DataFrame, *, small: bool) -> list[Found]:
+    """Return findings by site and outcome, the most severe and most frequent first; each also of every site."""
+    outcome = {f"{cohort}/{key}": row.outcome.value for (cohort, key), row in ledger.rows.items()}
+    who: dict[tuple[str, str, str], set[str]] = {}
+    everyone: dict[str, set[str]] = {}
+    for name, site, subject, codes in recordings.select("recording", "site", "subject", "findings").iter_rows():
+        for place in (EVERY_SITE, site or _UNKNOWN):
+            everyone.setdefault(place, set()).add(subject)
+            for code in codes:
+                who.setdefault((place, outcome.get(name, _UNKNOWN), code), set()).add(subject)
+    rows = [_found(key, len(persons), len(everyone[key[0]]), small=small) for key, persons in who.items()]
+    weight = {"severe": 0, "warning": 1, "info": 2}
+    return sorted(rows, key=lambda row: (weight[row.severity], -row.n, row.code, row.site != EVERY_SITE, row.site))
+
+
+def _found(key: tuple[str, str, str], n: int, total: int, *, small: bool) -> Found:
+    site, outcome, code = key
+    kind = FINDINGS.get(code)
+    persons = show_part(n, total, small=small)
+    severity, title, fix = (kind.severity.value, kind.title, kind.fix) if kind else ("warning", "", "")
+    return Found(site, outcome, code, severity, title, fix, persons, n)
+
+
+# --- channels ----------------------------------------------------------------------------------------------
+
+
+def coverage(recordings: pl.DataFrame, channels: pl.DataFrame, *, small: bool) -> dict[str, dict[str, str]]:
+    """Return for every channel how many recordings have how much of it usable, in the order of `COVERAGE`.
+
+    A recording that lacks the channel is counted, too: the rows have one sum. A number is withheld where it is of
+    fewer than five persons.
+    """
+    classes = pl.lit(NO_CHANNEL)
+    for name, least in reversed(list(COVERAGE.items())):
+        classes = pl.when(pl.col("coverage") >= least).then(pl.lit(name)).otherwise(classes)
+    who = recordings.select("recording", "subject")
+    pairs = channels.select("channel").unique().join(who, how="cross")
+    classed = channels.select("recording", "channel", classes.alias("class"))
+    every = pairs.join(classed, on=["recording", "channel"], how="left").with_columns(
+        pl.col("class").fill_null(NO_CHANNEL)
+    )
+    counted = every.group_by("channel", "class").agg(pl.len(), pl.col("subject").n_unique().alias("persons"))
+    cells: dict[str, dict[str, tuple[int, int]]] = {}
+    for channel, name, n, n_person in counted.iter_rows():
+        cells.setdefault(channel, {})[name] = (n, n_person)
+    lacking = {channel: own.get(NO_CHANNEL, (0, 0))[0] for channel, own in cells.items()}
+    return {
+        channel: _nights({name: cells[channel].get(name, (0, 0)) for name in (*COVERAGE, NO_CHANNEL)}, small=small)
+        for channel in sorted(cells, key=lambda channel: (lacking[channel], channel))
+    }
+
+
+def _nights(cells: Mapping[str, tuple[int, int]], *, small: bool) -> dict[str, str]:
+    """Return the nights of every cell of (nights, persons), withheld where the persons are few."""
+    shown = show_cells({name: persons for name, (_, persons) in cells.items()}, small=small)
+    return {name: str(cells[name][0]) if text.isdecimal() else text for name, text in shown.items()}
+
+
+def channels_table(recordings: pl.DataFrame, channels: pl.DataFrame, *, small: bool) -> list[dict[str, Any]]:
+    """Return what every channel was recorded as: unit, native rates, factors to the stored unit."""
+    subjects = dict(recordings.select("recording", "subject").iter_rows())
+    table = []
+    for (channel,), own in channels.group_by("channel", maintain_order=True):
+        persons = [subjects[name] for name in own["recording"]]
+        table.append(
+            {
+                "channel": channel,
+                "persons": show_part(len(set(persons)), len(set(subjects.values())), small=small),
+                "rates": _spellings(own["source_rate_hz"].to_list(), persons, "Hz", small=small),
+                "units": _spellings(_units(own), persons, "", small=small),
+            }
+        )
+    return sorted(table, key=lambda row: row["channel"])
+
+
+def _units(own: pl.DataFrame) -> list[str]:
+    """Return the source's unit of every night: by name, or as so many of the stored unit."""
+    return [
+        _NO_UNIT.get(told := source_unit or (unit if factor in (None, 1.0) else f"{factor:g} {unit}"), told)
+        for source_unit, unit, factor in own.select("source_unit", "unit", "unit_factor").iter_rows()
+    ]
+
+
+def _spellings(values: Iterable[float | str | None], persons: Iterable[str], unit: str, *, small: bool) -> str:
+    """Return the values with the number of persons who have each; those of few together, without a number."""
+    who: dict[str, set[str]] = {}
+    for value, person in zip(values, persons, strict=True):
+        text = f"{value:g} {unit}".strip() if isinstance(value, float) else str(value or _UNKNOWN)
+        who.setdefault(text, set()).add(person)
+    if len(who) == 1:
+        return next(iter(who))
+    usual = {text: len(found) for text, found in sorted(who.items(), key=lambda item: -len(item[1]))}
+    shown = show_cells(usual, small=small)
+    told = [f"{text}: {n}" for text, n in shown.items() if n.isdecimal()]
+    return ", ".join(told + [f"others: <{LEAST}"] * (len(told) < len(shown)))
+
+
+# --- persons -----------------------------------------------------------------------------------------------
+
+
+def ages_by_site(people: Iterable[Mapping[str, Any]], *, small: bool) -> dict[str, dict[str, str]]:
+    """Return how many persons of which age, in years from the lower edge of a band, each site has."""
+    edges = ["0", *map(str, AGE_BANDS), _UNKNOWN]
+    counts: dict[str, Counter[str]] = {}
+    for person in people:
+        place = f"{person['cohort']}: {person['site'] or _UNKNOWN}"
+        counts.setdefault(place, Counter())[age_band(person["age_years"])] += 1
+    return show_cross(
+        {site: {edge: own[edge] for edge in edges} for site, own in sorted(counts.items())}, small=small
+    )
+
+
+def show_cross(counts: Mapping[str, Mapping[str, int]], *, small: bool) -> dict[str, dict[str, str]]:
+    """Return the cells of a table whose sums are known both ways: none is withheld alone in its row or column.
+
+    Parameters
+    ----------
+    counts : mapping of str to mapping of str to int
+        Rows of cells; all have the same columns.
+    """
+    if small:
+        return {row: {column: str(n) for column, n in cells.items()} for row, cells in counts.items()}
+    hidden = {(row, column) for row, cells in counts.items() for column, n in cells.items() if 0 < n < LEAST}
+    while more := _needed(counts, hidden):
+        hidden |= more
+    return {
+        row: {
+            column: str(n) if (row, column) not in hidden else f"<{LEAST}" if n < LEAST else "withheld"
+            for column, n in cells.items()
+        }
+        for row, cells in counts.items()
+    }
+
+
+def _needed(counts: Mapping[str, Mapping[str, int]], hidden: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the next smallest cell of the first line in which only one is withheld; nothing where none is."""
+    columns = list(next(iter(counts.values()), ()))
+    lines = [[(row, column) for column in columns] for row in counts]
+    lines += [[(row, column) for row in counts] for column in columns]
+    for line in lines:
+        rest = [(counts[row][column], (row, column)) for row, column in line if (row, column) not in hidden]
+        others = [cell for cell in rest if cell[0] > 0]
+        if len(line) - len(rest) == 1 and others:
+            return {min(others)[1]}
+    return set()

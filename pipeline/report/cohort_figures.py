@@ -1,0 +1,223 @@
+"""Pictures of a cohort: coverage, distributions, stages, drift, and how it stands to references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from pipeline.catalog.cells import LEAST
+from pipeline.drift.measures import MEASURES
+from pipeline.drift.reference import Comparison, Reference
+from pipeline.report.cohort_cells import COVERAGE, NO_CHANNEL
+from pipeline.report.cohort_facts import Shared
+from pipeline.report.cohort_spreads import Histogram, Stages
+from pipeline.report.page import Plot
+from pipeline.report.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, blank
+
+__all__ = ["coverage_plot", "drift_plot", "histogram_plot", "outcome_plot", "reference_plot", "stage_plot"]
+
+_COHORTS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
+_CLASSES = ("#1a5e8a", "#4a92bd", "#9cc7e0", "#f2c879", "#d98a3d", "#d9d9d9")  # from all of a channel to none
+_OUTCOMES = {"converted": BLUE, "converted_with_findings": SKY, "excluded": GREY, "failed": RED}
+_STAGES = {"w": ORANGE, "n1": SKY, "n2": BLUE, "n3": "#003f5c", "rem": PURPLE}
+_BAR, _AXIS = 24, 90  # px a bar, and for axis and legend
+_TOO_FAR = 3.0  # times what is worth a remark, at which colours end
+
+
+def _bars(figure: go.Figure, n: int, title: str) -> go.Figure:
+    """Lay out horizontal stacked bars, the first on top, names to the left, the legend above."""
+    figure.update_layout(
+        barmode="stack",
+        height=n * _BAR + _AXIS + 40,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left", "traceorder": "normal"},
+        margin={"l": 8, "r": 12, "t": 60, "b": 44},
+        xaxis={"title": {"text": title}, "gridcolor": "#e3e3e3", "rangemode": "tozero", "fixedrange": True},
+        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
+        bargap=0.2,
+    )
+    return figure
+
+
+def _number(cell: str) -> int:
+    """Return a cell's number; one that is withheld has no bar."""
+    return int(cell) if cell.isdecimal() else 0
+
+
+def outcome_plot(shared: Shared) -> Plot:
+    """Return how recordings ended, a bar a cohort."""
+    cohorts = list(shared.outcomes)
+    figure = blank()
+    for outcome, colour in _OUTCOMES.items():
+        n = [_number(shared.outcomes[cohort][outcome]) for cohort in cohorts]
+        name = outcome.replace("_", " ")
+        figure.add_bar(y=cohorts, x=n, name=name, orientation="h", marker={"color": colour}, hovertemplate="%{x}")
+    told = "; ".join(
+        f"{cohort}: " + ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in own.items())
+        for cohort, own in shared.outcomes.items()
+    )
+    return Plot("outcomes-plot", _bars(figure, len(cohorts), "recordings"), f"Bars of outcomes. {told}")
+
+
+def coverage_plot(shared: Shared) -> Plot:
+    """Return how much of a night the channels have, a bar a channel."""
+    channels = list(shared.coverage)
+    figure = blank()
+    for name, colour in zip((*COVERAGE, NO_CHANNEL), _CLASSES, strict=True):
+        n = [_number(shared.coverage[channel][name]) for channel in channels]
+        figure.add_bar(y=channels, x=n, name=name, orientation="h", marker={"color": colour}, hovertemplate="%{x}")
+    return Plot(
+        "coverage-plot",
+        _bars(figure, len(channels), "recordings"),
+        f"Stacked bars of {len(channels)} channels: recordings by the part of the night in which each is usable."
+        " The table below has the numbers.",
+        f"Bars that are shorter than the longest have a class of fewer than {LEAST} persons, which is withheld.",
+    )
+
+
+def histogram_plot(histogram: Histogram) -> Plot:
+    """Return a histogram, cohorts side by side."""
+    middle = [(a + b) / 2 for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)]
+    width = histogram.edges[1] - histogram.edges[0]
+    figure = blank(
+        height=260,
+        barmode="overlay" if len(histogram.counts) > 1 else "group",
+        bargap=0.05,
+        showlegend=len(histogram.counts) > 1,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        margin={"l": 50, "r": 12, "t": 30, "b": 48},
+    )
+    for (cohort, counts), colour in zip(histogram.counts.items(), _cycle(len(histogram.counts)), strict=True):
+        figure.add_bar(
+            x=middle,
+            y=[count or 0 for count in counts],
+            width=width,
+            name=cohort,
+            marker={"color": colour, "opacity": 0.7 if len(histogram.counts) > 1 else 1, "line": {"width": 0}},
+            hovertemplate=f"%{{x:.4g}} {histogram.unit}: %{{y}}",
+        )
+    title = f"{histogram.text}, {histogram.unit}" if histogram.unit else histogram.text
+    figure.update_xaxes(title={"text": title}, fixedrange=True, linecolor="#9a9a9a")
+    figure.update_yaxes(title={"text": "persons"}, fixedrange=True, gridcolor="#e3e3e3", rangemode="tozero")
+    told = "; ".join(f"{cohort} {center}" for cohort, center in histogram.centers.items())
+    n_withheld = sum(count is None for counts in histogram.counts.values() for count in counts)
+    note = f" {n_withheld} bars of few persons are withheld." if n_withheld else ""
+    return Plot(
+        f"histogram-{histogram.name.replace('_', '-')}",
+        figure,
+        f"Histogram of {title}. Mean and standard deviation: {told}.",
+        f"{histogram.text}: {told} {histogram.unit}.{note}",
+    )
+
+
+def _cycle(n: int) -> list[str]:
+    return [_COHORTS[number % len(_COHORTS)] for number in range(n)]
+
+
+def stage_plot(rows: Sequence[Stages]) -> Plot:
+    """Return mean shares of stages, a bar a site."""
+    places = [f"{row.place} ({row.n_person})" for row in rows]
+    figure = blank()
+    for stage, colour in _STAGES.items():
+        share = [round(row.percent[stage], 1) for row in rows]
+        figure.add_bar(
+            y=places,
+            x=share,
+            name=stage.upper(),
+            orientation="h",
+            marker={"color": colour},
+            hovertemplate="%{x:.1f} %",
+        )
+    told = "; ".join(
+        f"{row.place}: " + ", ".join(f"{name.upper()} {value:.0f} %" for name, value in row.percent.items())
+        for row in rows[:12]
+    )
+    return Plot(
+        "stages-plot",
+        _bars(figure, len(rows), "per cent of scored epochs"),
+        f"Mean shares of sleep stages by site. {told}",
+        "Sites with their number of persons.",
+    )
+
+
+# --- drift -------------------------------------------------------------------------------------------------
+
+
+def drift_plot(shared: Shared) -> Plot | None:
+    """Return a table of colours: sites by numbers, how far each is from the usual; None without two sites."""
+    least = 1 if shared.small_cells else LEAST
+    cells = {
+        (f"{cohort}: {effect.group}", effect.measure): (effect.center - effect.others)
+        / MEASURES[effect.measure].far
+        for cohort, effects in shared.drift.table.items()
+        for effect in effects.groups
+        if effect.n >= least
+    }
+    if not cells:
+        return None
+    worst: dict[str, float] = {}
+    for (site, _), value in cells.items():
+        worst[site] = max(worst.get(site, 0.0), abs(value))
+    sites = sorted(worst, key=lambda site: -worst[site])[:60]
+    measures = [name for name in MEASURES if any(measure == name for _, measure in cells)]
+    z = [[cells.get((site, measure)) for measure in measures] for site in sites]
+    figure = blank(
+        height=len(sites) * _BAR + 260,
+        margin={"l": 8, "r": 12, "t": 8, "b": 8},
+        xaxis={"tickangle": -90, "automargin": True, "fixedrange": True, "dtick": 1},
+        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
+    )
+    figure.add_heatmap(
+        z=z,
+        x=[MEASURES[name].text for name in measures],
+        y=sites,
+        zmin=-_TOO_FAR,
+        zmax=_TOO_FAR,
+        colorscale=[[0, BLUE], [0.5, "#f7f7f7"], [1, RED]],
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        hovertemplate="%{y}<br>%{x}: %{z:.1f} times what is worth a remark<extra></extra>",
+    )
+    return Plot(
+        "drift-plot",
+        figure,
+        f"Table of colours: {len(sites)} sites by {len(measures)} numbers; the table above tells what is certain.",
+        "Red is more than the usual, blue is less, full colour from three times what is worth a remark;"
+        " sites that differ most are on top.",
+    )
+
+
+def reference_plot(number: int, reference: Reference, rows: Sequence[Comparison]) -> Plot:
+    """Return the cohort's medians within the reference's usual ranges, each in units of what is worth a remark."""
+    names = [MEASURES[row.measure].text for row in rows]
+    far = [MEASURES[row.measure].far for row in rows]
+
+    def relative(values: Sequence[float]) -> list[float]:
+        pairs = zip(values, rows, far, strict=True)
+        return [round((value - row.other.center) / one, 3) for value, row, one in pairs]
+
+    figure = blank()
+    low, high = relative([row.other.low for row in rows]), relative([row.other.high for row in rows])
+    own: dict[str, Any] = {"size": 10, "color": [RED if row.weight >= 1 else BLUE for row in rows]}
+    figure.add_bar(
+        y=names,
+        x=[b - a for a, b in zip(low, high, strict=True)],
+        base=low,
+        orientation="h",
+        marker={"color": "#c9d6df"},
+        name=f"nine of ten nights of {reference.name}",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        y=names, x=relative([row.own.center for row in rows]), mode="markers", marker=own, name="median here"
+    )
+    figure = _bars(figure, len(rows), "difference, times what is worth a remark")
+    figure.update_layout(xaxis={"rangemode": "normal"})
+    return Plot(
+        f"reference-{number}-plot",
+        figure,
+        f"Medians of this cohort within the ranges of {reference.name}; the table has the numbers.",
+        "Red medians are unusual for the reference.",
+    )

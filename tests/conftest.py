@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 DATA = Path(__file__).parent / "data"
+
+# There is a process of tests a core: threads of BLAS and torch would burn their time waiting for each other.
+# Set before either is loaded; processes that a test starts inherit it.
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

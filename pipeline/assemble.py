@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from pipeline.align import Grid
 from pipeline.derive.resample import RESAMPLER
-from pipeline.derived_channel import Derived, DerivedChannel
+from pipeline.derived_channel import DerivedChannel
 from pipeline.process import Channel
 from pipeline.quality.polarity import polarity_attributes
+from pipeline.quality.registry import Checked
 from schemas.event_terms import EVENT_TYPES
 from schemas.findings import Finding
 from schemas.fingerprint import PROCESSING_VERSION
@@ -44,8 +45,7 @@ def assemble(
     grid: Grid,
     events: EventTable,
     scored: Mapping[str, Scored],
-    channels: Sequence[Channel],
-    derived: Derived,
+    checked: Checked,
     therapy: NDArray[np.int8] | None,
     indices: Mapping[str, Any],
     labels: Iterable[str],
@@ -55,10 +55,8 @@ def assemble(
 
     Parameters
     ----------
-    channels : sequence of Channel
-        In montage order.
-    derived : Derived
-        What was computed from them; its channels follow.
+    checked : Checked
+        Channels in montage order, what was computed from them, and what is remarkable about them.
     therapy : ndarray, shape (n_epoch,), int8, or None
         From `pipeline.therapy.therapy_of`.
     indices : mapping of str to JSON values
@@ -72,9 +70,13 @@ def assemble(
         Channels float32 ``(epoch, <class>_sample)`` with NaN where missing, codes int8 with -1; stages, events,
         quality; the attributes of the store specification.
     """
+    channels, derived = checked.channels, checked.derived
     evidence = polarity_attributes(channels, grid.stage)
     variables: dict[str, Any] = {c.plan.channel: _channel(c, evidence.get(c.plan.channel, {})) for c in channels}
     variables |= {c.channel: _derived_channel(c) for c in derived.channels}
+    for name, measured in checked.measures.items():
+        if name is not None:
+            variables[name][2]["quality_measures"] = dict(measured)
     names = np.array(list(variables), dtype=object)
     variables |= {name: (ARRAYS[name].dims, table) for name, table in derived.tables.items()}
     variables |= {} if therapy is None else {"therapy": ("epoch", therapy)}
@@ -107,6 +109,8 @@ def assemble(
         "manifest": manifest.model_dump(mode="json", exclude_defaults=True, exclude={"exclude"}),
         "versions": _versions(),
         "findings": [finding.to_json() for finding in dict.fromkeys(findings)],
+        "quality_measures": dict(checked.measures.get(None, {})),
+        "quality_limits": dict(checked.limits),
         "processing": {"version": PROCESSING_VERSION, "epoch_s": EPOCH_S},
     }
     return xr.Dataset(variables, coords, attrs)

@@ -15,9 +15,12 @@ from pipeline.discover import Source
 from pipeline.left_out import without
 from pipeline.night_indices import compare_indices, index_attributes, indices_of
 from pipeline.process import make_channel
+from pipeline.quality.registry import check_night
+from pipeline.quality.view import NightView
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import open_night
 from pipeline.therapy import therapy_findings, therapy_of
+from schemas.checks import limits_of
 from schemas.manifest import CohortManifest
 
 __all__ = ["harmonise"]
@@ -61,6 +64,8 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
         derived = derive_night(channels, night, offset_s=grid.offset_s, n_epoch=grid.n_epoch)
         therapy = therapy_of(channels)
         indices = indices_of(grid, events, annotations.scored, channels, derived.tables)
+        view = NightView(channels, derived, night, grid.offset_s, grid.stage, grid.scheme, events)
+        checked = check_night(view, limits_of(manifest.quality))
         return assemble(
             key=source.key,
             manifest=manifest,
@@ -69,8 +74,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
             grid=grid,
             events=events,
             scored=annotations.scored,
-            channels=channels,
-            derived=derived,
+            checked=checked,
             therapy=therapy,
             indices=index_attributes(indices, source.subject.indices),
             labels=night.labels,
@@ -83,6 +87,7 @@ def harmonise(source: Source, manifest: CohortManifest) -> xr.Dataset:
                 *source.findings,
                 *(f for channel in channels for f in channel.findings),
                 *derived.findings,
+                *checked.findings,
                 *compare_indices(indices, source.subject.indices),
                 *therapy_findings(therapy, source.study_type),
             ],

@@ -81,9 +81,7 @@ def make_channel(plan: ChannelPlan, night: Night, *, offset_s: float, n_epoch: i
     present = value >= 0 if plan.spec.shape is Shape.CODE else np.isfinite(value)
     by_epoch = np.bitwise_or.reduce(flag, axis=1)
     findings = [*samples.findings, *_findings(plan.channel, flag)]
-    flat, remarks = _check_sources(plan, night, offset_s, n_epoch)
-    by_epoch[flat] |= np.uint16(QualityFlag.FLAT)
-    findings += remarks
+    findings += _check_sources(plan, night, offset_s, by_epoch)
     return Channel(plan, value, by_epoch, present.mean(axis=1, dtype=np.float32), tuple(findings))
 
 
@@ -200,25 +198,15 @@ def _findings(channel: str, flag: NDArray[np.uint16]) -> list[Finding]:
     return found
 
 
-def _check_sources(
-    plan: ChannelPlan, night: Night, offset_s: float, n_epoch: int
-) -> tuple[NDArray[np.bool_], list[Finding]]:
-    """Return the epochs in which a lead rests on one count, and what to say of it; steps may rest for hours."""
-    flat = np.zeros(n_epoch, bool)
+def _check_sources(plan: ChannelPlan, night: Night, offset_s: float, flag: NDArray[np.uint16]) -> list[Finding]:
+    """Mark in place where a lead rests on one count or at its range's end; steps may rest for hours."""
     n_outside = 0
     for lead in plan.leads:
-        check = check_counts(night.signal(lead.index), offset_s=offset_s, n_epoch=n_epoch)
-        flat |= check.flat
+        check = check_counts(night.signal(lead.index), offset_s=offset_s, n_epoch=flag.size)
         n_outside += check.n_record_outside
-    found = []
-    if n_outside:
-        message = f"{n_outside} data records leave the declared range"
-        found.append(finding("PSG-H016", message, channel=plan.channel))
-    if plan.spec.shape is not Shape.WAVE:
-        return np.zeros(n_epoch, bool), found
-    if flat.all():
-        found.append(finding("PSG-S010", "one value for the whole night", channel=plan.channel))
-    elif flat.any():
-        message = f"{int(flat.sum())} epochs hold one value only"
-        found.append(finding("PSG-S011", message, channel=plan.channel, epochs=runs(flat)))
-    return flat, found
+        if plan.spec.shape is Shape.WAVE:
+            flag[check.flat] |= np.uint16(QualityFlag.FLAT)
+            flag[check.range_end] |= np.uint16(QualityFlag.RANGE_END)
+    if not n_outside:
+        return []
+    return [finding("PSG-H016", f"{n_outside} data records leave the declared range", channel=plan.channel)]

@@ -19,7 +19,7 @@ from schemas.vocabulary import StudyType
 
 __all__ = ["PROCESSING_VERSION", "canonical_json", "digest", "fingerprint", "manifest_part", "recipe"]
 
-PROCESSING_VERSION = 3  # raise it whenever the same source and manifest would become other values
+PROCESSING_VERSION = 4  # raise it whenever the same source and manifest would become other values
 
 _WITHOUT_EFFECT = {"title", "known_quirks", "exclude", "layout", "subjects", "privacy", "montage"}
 

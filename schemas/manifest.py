@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.checks import CHECKS, LimitRule
 from schemas.montage import ChannelRule, Strict, fold_label
 from schemas.scoring_rules import ANNOTATION_FILE, AnnotationRule
 from schemas.subjects import SubjectRule
@@ -155,6 +156,7 @@ class CohortManifest(Strict):
     known_quirks: tuple[Quirk, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
     overlaps_with: tuple[Overlap, ...] = ()
+    quality: dict[str, LimitRule] = {}
     privacy: Privacy = Privacy()
 
     @field_validator(
@@ -168,6 +170,13 @@ class CohortManifest(Strict):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, dict) else value
+
+    @field_validator("quality")
+    @classmethod
+    def _known_checks(cls, value: dict[str, LimitRule]) -> dict[str, LimitRule]:
+        if unknown := sorted(set(value) - set(CHECKS)):
+            raise ValueError(f"quality names {unknown}; the checks are {', '.join(CHECKS)}")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> CohortManifest:

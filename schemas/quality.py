@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntFlag
 
-__all__ = ["QualityFlag"]
+__all__ = ["UNUSABLE", "QualityFlag"]
 
 
 class QualityFlag(IntFlag):
@@ -20,3 +20,11 @@ class QualityFlag(IntFlag):
     UNKNOWN_CODE = 128  # a code without a meaning in the manifest: missing
     FLAT = 256  # the same number for the whole epoch: present, and no physiology
     NO_INTERVAL = 512  # the sensor is there, but no two beats or breaths in a row can be trusted: missing
+    RANGE_END = 1024  # rests at an end of the recorder's range: present, cut off
+    DROPPED_OUT = 2048  # next to nothing of the night's amplitude for minutes: present, and no physiology
+    CONTRADICTED = 4096  # another sensor of the same quantity says otherwise: present, one of the two is wrong
+    STUCK = 8192  # one reading for longer than it can be steady: present, and no measurement
+
+
+# Whole epochs that are not usable, although their samples are present.
+UNUSABLE = QualityFlag.FLAT | QualityFlag.DROPPED_OUT | QualityFlag.STUCK

@@ -27,9 +27,10 @@ from pipeline.synth.traits import confounder_of, draw_traits, later
 from pipeline.synth.truth import write_json, write_truth
 from schemas.errors import ManifestInvalid
 
-__all__ = ["PlantedFault", "SynthReport", "synthesise"]
+__all__ = ["PlantedFault", "SynthReport", "complete_recording", "synthesise"]
 
 _FAULTY_HOURS = 1.0  # broken nights need not be long
+_UNBROKEN = "none"  # complete, and left so
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class _Made:
     facts: Mapping[str, Fact]
     traits: Mapping[str, Any]
     fault: str | None
+    files: NightFiles
 
 
 def synthesise(
@@ -190,6 +192,19 @@ def _run(jobs: Sequence[_Job], workers: int) -> Iterable[_Made]:
         yield from pool.map(_make, jobs)
 
 
+def complete_recording(out: Path, *, recipe: str, hours: float, seed: int, subject: int = 0) -> NightFiles:
+    """Write one recording of which no sensor is missing or fails, to be broken by `pipeline.synth.faults_sensors`.
+
+    Parameters
+    ----------
+    out : Path
+        Becomes the ``--root`` of a conversion; there are no subjects' tables.
+    subject : int
+        Number of the person within the cohort, from 0.
+    """
+    return _make(_Job(out, recipe, 0, subject, round(hours * 3600), seed, None, _UNBROKEN)).files
+
+
 def _make(job: _Job) -> _Made:
     """Write one recording and its truth."""
     recipe = load_recipe(job.recipe)
@@ -223,11 +238,12 @@ def _make(job: _Job) -> _Made:
     _write_rpoints(job, recipe, visit, night, sensors)
     stem = Path(edf).stem
     write_truth(job.out / "truth" / f"{stem}.npz", night, code, concepts, sensors)
-    if job.fault:
-        FAULTS[job.fault].apply(NightFiles(job.out / edf, job.out / xml, sensors, stream(job.seed, *path, "fault")))
+    files = NightFiles(job.out / edf, job.out / xml, sensors, stream(job.seed, *path, "fault"))
+    if job.fault not in (None, _UNBROKEN):
+        FAULTS[job.fault].apply(files)
     facts = facts_of(recipe, visit, job.subject, traits, stages_as_published(code), night)
     about = {"subject": recipe.subject_id(job.subject), "visit": visit.name, "hours": job.n_second / 3600}
-    return _Made(stem, edf, facts, {**about, **traits.to_json()}, job.fault)
+    return _Made(stem, edf, facts, {**about, **traits.to_json()}, job.fault, files)
 
 
 def _write_rpoints(job: _Job, recipe: Recipe, visit: VisitSpec, night: Night, sensors: Sequence[Sensor]) -> None:

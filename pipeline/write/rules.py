@@ -85,6 +85,7 @@ def document_rules(name: str, document: dict[str, Any], sizes: Mapping[str, int]
     if kind is not None:
         yield from _channel(name, document["attributes"], kind)
         yield from _polarity(name, document["attributes"])
+        yield from _measures(document["attributes"])
     yield from _codes(document["attributes"], spec)
 
 
@@ -154,6 +155,13 @@ def _channel(name: str, attrs: dict[str, Any], kind: KindSpec) -> Iterator[Wrong
     low, high, nyquist = attrs["band_low_hz"] or 0, attrs["band_high_hz"], kind.rate_class.rate_hz / 2
     if high is not None and not 0 <= low < high <= nyquist:
         yield "V7", f"the band {low} to {high} Hz does not fit below {nyquist:g} Hz"
+
+
+def _measures(attrs: dict[str, Any]) -> Iterator[Wrong]:
+    """Judge the numbers that checks have kept; a channel need not have any."""
+    kept = attrs.get("quality_measures", {})
+    if not isinstance(kept, dict) or not all(has_type(value, (int, float)) for value in kept.values()):
+        yield "V7", "quality_measures is not a map of numbers"
 
 
 def _polarity(name: str, attrs: dict[str, Any]) -> Iterator[Wrong]:

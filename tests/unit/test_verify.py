@@ -470,11 +470,11 @@ def test_later_quality_bits_are_welcome(store: Path) -> None:
 
     def add_mask(document: Document) -> None:
         attrs = document["attributes"]
-        attrs["flag_masks"].append(4096)
+        attrs["flag_masks"].append(16384)
         attrs["flag_meanings"] += " flat_line"
 
     edit(store, "quality", add_mask)
-    put(store, "quality", 4096, (0, 0))
+    put(store, "quality", 16384, (0, 0))
     assert verify_store(store).is_good
 
 

@@ -15,6 +15,10 @@ BITS = {
     "UNKNOWN_CODE": 128,
     "FLAT": 256,
     "NO_INTERVAL": 512,
+    "RANGE_END": 1024,
+    "DROPPED_OUT": 2048,
+    "CONTRADICTED": 4096,
+    "STUCK": 8192,
 }
 
 

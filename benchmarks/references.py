@@ -37,14 +37,14 @@ def make_reference(folder: Path, recipe: str, *, n_night: int, hours: float) -> 
     """Return the aggregates of made-up nights."""
     from pipeline.catalog.build import current
     from pipeline.drift.reference import reference_of
-    from pipeline.synth import load_recipe, synthesise
+    from pipeline.synth import synthesise
     from pipeline.write.ledger import read_ledger
 
     root, out = folder / "download", folder / "out"
     synthesise(root, recipe=recipe, nights=n_night, hours=hours, seed=SEED)
     run(["-m", "flows.cli", "convert", recipe, "--root", str(root), "--out", str(out)])
     catalog = current(out, read_ledger(out))
-    text = f"clean made-up nights of {hours:g} h: {load_recipe(recipe).title.removesuffix('.')}"
+    text = f"clean made-up nights of {hours:g} h, as the recipe {recipe} makes them"
     return reference_of(catalog.recordings, catalog.channels, name=f"made-up {recipe}", text=text).to_json()
 
 

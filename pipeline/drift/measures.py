@@ -81,9 +81,9 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(  # in the order in which pag
         "hum_uv": Measure("mains hum in the EEG", "uV", least=0.05, far=math.log(2), is_ratio=True),
         "belt_correlation": Measure("correlation of the two belts", "", least=0.05, far=0.5),
         "ecg_upright": Measure("uprightness of the ECG", "", least=0.05, far=0.5),
-        "eeg_asymmetry": Measure("asymmetry of slow waves, a hint of EEG polarity", "", least=0.05, far=0.2),
+        "eeg_asymmetry": Measure("slow-wave asymmetry, EEG polarity", "", least=0.05, far=0.2),
         "hours": Measure("length", "h", least=0.25, far=1.0),
-        "usable_percent": Measure("usable part of the primary channels", "%", least=2.0, far=10.0),
+        "usable_percent": Measure("usable part of primary channels", "%", least=2.0, far=10.0),
         **{f"{stage}_percent": _share(text) for stage, text in _STAGES.items()},
         **{name: _index(name) for name in ("ahi_hp3r_aasm15", "ahi_hp4u_aasm15", "arousal_index", "odi3")},
     }

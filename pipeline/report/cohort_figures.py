@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ _CLASSES = ("#1a5e8a", "#4a92bd", "#9cc7e0", "#f2c879", "#d98a3d", "#d9d9d9")  #
 _OUTCOMES = {"converted": BLUE, "converted_with_findings": SKY, "excluded": GREY, "failed": RED}
 _STAGES = {"w": ORANGE, "n1": SKY, "n2": BLUE, "n3": "#003f5c", "rem": PURPLE}
 _BAR, _AXIS = 24, 90  # px a bar, and for axis and legend
+_WRAPPED_BAR, _LINE = 34, 18  # px a bar, and letters a line of its name, where names are long
+_MOST_SITE, _SHORT = 12, 24  # sites in the table of colours, and letters of their names
 _TOO_FAR = 3.0  # times what is worth a remark, at which colours end
 
 
@@ -32,7 +35,7 @@ def _bars(figure: go.Figure, n: int, title: str) -> go.Figure:
         barmode="stack",
         height=n * _BAR + _AXIS + 40,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left", "traceorder": "normal"},
-        margin={"l": 8, "r": 12, "t": 60, "b": 44},
+        margin={"l": 8, "r": 28, "t": 60, "b": 44},
         xaxis={"title": {"text": title}, "gridcolor": "#e3e3e3", "rangemode": "tozero", "fixedrange": True},
         yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
         bargap=0.2,
@@ -86,7 +89,7 @@ def histogram_plot(histogram: Histogram) -> Plot:
         bargap=0.05,
         showlegend=len(histogram.counts) > 1,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        margin={"l": 50, "r": 12, "t": 30, "b": 48},
+        margin={"l": 50, "r": 28, "t": 30, "b": 48},
     )
     for (cohort, counts), colour in zip(histogram.counts.items(), _cycle(len(histogram.counts)), strict=True):
         figure.add_bar(
@@ -159,39 +162,43 @@ def drift_plot(shared: Shared) -> Plot | None:
     worst: dict[str, float] = {}
     for (site, _), value in cells.items():
         worst[site] = max(worst.get(site, 0.0), abs(value))
-    sites = sorted(worst, key=lambda site: -worst[site])[:60]
+    sites = sorted(worst, key=lambda site: -worst[site])[:_MOST_SITE]
     measures = [name for name in MEASURES if any(measure == name for _, measure in cells)]
-    z = [[cells.get((site, measure)) for measure in measures] for site in sites]
     figure = blank(
-        height=len(sites) * _BAR + 260,
-        margin={"l": 8, "r": 12, "t": 8, "b": 8},
+        height=len(measures) * _WRAPPED_BAR + 150,
+        margin={"l": 8, "r": 28, "t": 8, "b": 8},
         xaxis={"tickangle": -90, "automargin": True, "fixedrange": True, "dtick": 1},
         yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
     )
     figure.add_heatmap(
-        z=z,
-        x=[MEASURES[name].text for name in measures],
-        y=sites,
+        z=[[cells.get((site, measure)) for site in sites] for measure in measures],
+        x=[textwrap.shorten(site, _SHORT, placeholder="…") for site in sites],
+        y=[_wrapped(MEASURES[name].text) for name in measures],
         zmin=-_TOO_FAR,
         zmax=_TOO_FAR,
         colorscale=[[0, BLUE], [0.5, "#f7f7f7"], [1, RED]],
         showscale=False,
         xgap=1,
         ygap=1,
-        hovertemplate="%{y}<br>%{x}: %{z:.1f} times what is worth a remark<extra></extra>",
+        hovertemplate="%{x}<br>%{y}: %{z:.1f} times what is worth a remark<extra></extra>",
     )
     return Plot(
         "drift-plot",
         figure,
-        f"Table of colours: {len(sites)} sites by {len(measures)} numbers; the table above tells what is certain.",
-        "Red is more than the usual, blue is less, full colour from three times what is worth a remark;"
-        " sites that differ most are on top.",
+        f"Table of colours: {len(measures)} numbers by {len(sites)} sites; the table above tells what is certain.",
+        "Red is more than the usual, blue is less, full colour from three times what is worth a remark. The sites"
+        f" that differ most, at most {_MOST_SITE}, from the left.",
     )
+
+
+def _wrapped(text: str) -> str:
+    """Return a name in short lines, so that it leaves room on a narrow screen."""
+    return "<br>".join(textwrap.wrap(text, _LINE))
 
 
 def reference_plot(number: int, reference: Reference, rows: Sequence[Comparison]) -> Plot:
     """Return the cohort's medians within the reference's usual ranges, each in units of what is worth a remark."""
-    names = [MEASURES[row.measure].text for row in rows]
+    names = [_wrapped(MEASURES[row.measure].text) for row in rows]
     far = [MEASURES[row.measure].far for row in rows]
 
     def relative(values: Sequence[float]) -> list[float]:
@@ -213,8 +220,8 @@ def reference_plot(number: int, reference: Reference, rows: Sequence[Comparison]
     figure.add_scatter(
         y=names, x=relative([row.own.center for row in rows]), mode="markers", marker=own, name="median here"
     )
-    figure = _bars(figure, len(rows), "difference, times what is worth a remark")
-    figure.update_layout(xaxis={"rangemode": "normal"})
+    figure = _bars(figure, len(rows), "times what is worth a remark")
+    figure.update_layout(xaxis={"rangemode": "normal"}, height=len(rows) * _WRAPPED_BAR + _AXIS + 40)
     return Plot(
         f"reference-{number}-plot",
         figure,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pipeline.opened import Recording
 from pipeline.places import files_below, place, storage_errors, storage_options
 from pipeline.write.documents import document_digest, self_digest
 from schemas.errors import ChannelError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
@@ -25,7 +26,7 @@ __all__ = ["continuous", "open_recording"]
 _REWRITE = "Run the conversion again: it rewrites this recording."
 
 
-def open_recording(path: str | Path) -> xr.Dataset:
+def open_recording(path: str | Path) -> Recording:
     """Open one recording store.
 
     Parameters
@@ -35,9 +36,10 @@ def open_recording(path: str | Path) -> xr.Dataset:
 
     Returns
     -------
-    xr.Dataset
-        Channels (epoch, <class>_sample) as lazy float32 in their ``units``, NaN where missing; codes and
-        stages as int8. A chunk whose checksum fails raises when it is read.
+    Recording
+        An `xr.Dataset` with ``plot_night()``. Channels (epoch, <class>_sample) as lazy float32 in their
+        ``units``, NaN where missing; codes and stages as int8. A chunk whose checksum fails raises when it is
+        read.
 
     Raises
     ------
@@ -63,7 +65,8 @@ def open_recording(path: str | Path) -> xr.Dataset:
     for variable in raw.variables.values():
         if "scale_factor" in variable.attrs:  # xarray decodes int16 to the scale's type: float32 is exact here
             variable.attrs["scale_factor"] = np.float32(variable.attrs["scale_factor"])
-    return xr.decode_cf(raw)
+    decoded = xr.decode_cf(raw)
+    return Recording(decoded.data_vars, decoded.coords, decoded.attrs)
 
 
 def _root(path: Path) -> dict[str, Any]:

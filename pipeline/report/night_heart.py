@@ -13,7 +13,7 @@ from pipeline.report.view import Bins, Night
 from schemas.quality import QualityFlag
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["intervals", "oxygen_and_rate"]
+__all__ = ["intervals", "oxygen_and_rate", "oxygen_rows"]
 
 _N_BIN = 2880  # ten seconds each in a night of eight hours
 _MASK_PX = 16
@@ -26,21 +26,27 @@ _MASKS = {
 
 def oxygen_and_rate(night: Night) -> go.Figure | None:
     """Return saturation with its falls, and the rates of heart and pulse; None where no sensor tells either."""
+    content = oxygen_rows(night)
+    has_two = any(trace.get("showlegend") for row in content for trace in row.traces)
+    return rows(night, content, legend=has_two) if content else None
+
+
+def oxygen_rows(night: Night) -> list[Row]:
+    """Return the rows of that picture, as many as there are sensors for."""
     bins = night.bins(_N_BIN)
     content = []
-    axis: dict[str, Any]
     if "spo2" in night.channels:
         saturation = _line(night, bins, night.ds["spo2"].values, BLUE, "%{y:.1f} %", "SpO2")
-        values = saturation["y"]
-        lowest = float(np.nanmin(values)) if np.isfinite(values).any() else 100.0
-        axis = {"range": [max(0.0, min(85.0, lowest) - 2), 100.5]}
-        content.append(Row("SpO2 (%), nadirs of 3 % falls", 110, [saturation, _nadirs(night)], axis))
+        found = saturation["y"][np.isfinite(saturation["y"])]
+        lowest = max(0.0, min([85.0, *found]) - 2)
+        traces = [saturation, _nadirs(night)]
+        content.append(Row("SpO2 (%), nadirs of 3 % falls", 110, traces, {"range": [lowest, 100.5]}))
     rates = [_line(night, bins, values, colour, "%{y:.0f} / min", name) for name, values, colour in _rates(night)]
     if rates:
         traces = [{**rate, "showlegend": len(rates) > 1} for rate in rates]
         axis = {"range": robust_range(np.concatenate([rate["y"] for rate in rates]))}
         content.append(Row("heart and pulse rate (1/min)", 110, traces, axis))
-    return rows(night, content, legend=len(rates) > 1) if content else None
+    return content
 
 
 def intervals(night: Night) -> go.Figure | None:
@@ -95,7 +101,7 @@ def _nadirs(night: Night) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": milliseconds(night.start_s + ds["desaturation_nadir_s"].values[is_shown]),
+        "x": milliseconds(night.origin_s + ds["desaturation_nadir_s"].values[is_shown]),
         "y": ds["desaturation_nadir_percent"].values[is_shown],
         "marker": {"symbol": "triangle-up", "size": 5, "color": RED},
         "hovertemplate": "%{x|%H:%M:%S} nadir %{y:.1f} %<extra></extra>",

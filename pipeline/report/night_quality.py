@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 
-from pipeline.report.page import Cell, Column, Table
+from pipeline.report.page import Cell, Column, Part, Table, Text
 from pipeline.report.plotting import Row, rows
 from pipeline.report.view import Night, flags_of
+from schemas.checks import CHECKS
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["quality_raster", "remarks"]
+__all__ = ["checks", "quality_raster", "remarks"]
 
 _ROW_PX = 17
+_MEASURED = (
+    Column("amplitude", is_number=True),
+    Column("hum", is_number=True),
+    Column("hum (Hz)", is_number=True),
+)
 _USABLE, _REMARK, _PARTLY, _LOST = range(4)
 _NAMES = ("usable", "usable, with a remark", "partly usable", "not usable")
 _COLOURS = ("#cfe8dd", "#E69F00", "#56B4E9", "#5b1a1a")
@@ -62,8 +66,44 @@ def remarks(night: Night) -> Table:
     shown = {mask: name for mask, name in names.items() if (bits & mask).any()}
     rows_: list[list[Cell]] = []
     for column, channel in enumerate(night.channels):
-        counts: list[Any] = [int(np.count_nonzero(bits[:, column] & mask)) or None for mask in shown]
-        rows_.append([channel, f"{usable[column]:.1%}", *counts])
-    heads: list[Column | str] = ["channel"]
-    heads += [Column(name.replace("_", " "), is_number=True) for name in ("usable", *shown.values())]
-    return Table("Usable part of every channel, and epochs with each remark", heads, rows_)
+        counts = [int(np.count_nonzero(bits[:, column] & mask)) or None for mask in shown]
+        rows_.append([channel, f"{usable[column]:.1%}", *_measured(night, channel), *counts])
+    heads: list[Column | str] = ["channel", Column("usable", is_number=True), *_MEASURED]
+    heads += [Column(name.replace("_", " "), is_number=True) for name in shown.values()]
+    return Table("Every channel: its usable part, amplitude and hum, and epochs with each remark", heads, rows_)
+
+
+def _measured(night: Night, channel: str) -> tuple[Cell, Cell, Cell]:
+    attrs = night.ds[channel].attrs
+    found = attrs.get("quality_measures", {})
+    unit = _unit_text(attrs.get("source_unit", attrs["units"]))
+    amplitude, hum, hum_hz = (found.get(name) for name in ("amplitude", "mains_amplitude", "mains_hz"))
+    return (
+        None if amplitude is None else f"{amplitude:.3g}{unit}",
+        None if hum is None else f"{hum:.3g}{unit}",
+        None if hum_hz is None else f"{hum_hz:g}",
+    )
+
+
+def _unit_text(unit: str) -> str:
+    return "" if unit == "1" else f" {unit.replace('uV', 'µV')}"
+
+
+def checks(night: Night) -> list[Part]:
+    """Return what the checks measured in this night, and every check with its limit and whether it was passed."""
+    measures, limits = night.ds.attrs.get("quality_measures", {}), night.ds.attrs.get("quality_limits", {})
+    if not limits:
+        return [Text("The store was written before nights were checked.")]
+    found = {row["code"] for row in night.ds.attrs["findings"]}
+    rows_: list[list[Cell]] = []
+    for name, limit in limits.items():
+        if name in CHECKS:  # a later version may know more
+            spec = CHECKS[name]
+            said = "remarked on" if spec.code in found else "no remark"
+            rows_.append(
+                [name.replace("_", " "), spec.measure, f"{limit:g}{_unit_text(spec.unit)}", said, spec.code]
+            )
+    heads: list[Column | str] = ["check", "remarks on", Column("limit", is_number=True), "this night", "code"]
+    table = Table("Checks with their limits", heads, rows_)
+    values: list[list[Cell]] = [[name.replace("_", " "), f"{value:g}"] for name, value in measures.items()]
+    return [table, Table("What they measured", ["measure", Column("value", is_number=True)], values)]

@@ -11,7 +11,7 @@ from pipeline.report.view import Night
 from schemas.kinds import RateClass
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["spectrogram", "spectrogram_db"]
+__all__ = ["spectrogram", "spectrogram_db", "spectrogram_row"]
 
 _RATE_HZ = RateClass.FAST.rate_hz
 _WINDOW_S = 4  # seconds; a quarter of a hertz apart, as sleep EEG is usually looked at
@@ -58,7 +58,16 @@ def spectrogram_db(eeg: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArr
 
 
 def spectrogram(night: Night, channel: str) -> go.Figure:
-    """Return the picture of one EEG's power; colours from its 2nd to its 98th percentile."""
+    """Return the picture of one EEG's power with its scale of colours."""
+    figure = rows(night, [spectrogram_row(night, channel)])
+    figure.data[0].showscale = True
+    figure.layout.margin.t = 44  # px: the scale stands above
+    figure.layout.height += 40
+    return figure
+
+
+def spectrogram_row(night: Night, channel: str) -> Row:
+    """Return the row of that picture; colours from its 2nd to its 98th percentile."""
     power, frequency_hz = spectrogram_db(night.ds[channel].values)
     together = -(-night.n_epoch // _N_COLUMN)
     power = power[:, ::together]
@@ -74,6 +83,7 @@ def spectrogram(night: Night, channel: str) -> go.Figure:
         "zmin": low,
         "zmax": high,
         "colorscale": "Viridis",
+        "showscale": False,
         "colorbar": {
             "orientation": "h",
             "thickness": 10,
@@ -87,7 +97,4 @@ def spectrogram(night: Night, channel: str) -> go.Figure:
         },
         "hovertemplate": "%{x|%H:%M:%S}, %{y} Hz: %{z} dB<extra></extra>",
     }
-    figure = rows(night, [Row(f"{channel} (Hz)", 220, [trace], {"range": [_LOW_HZ, _HIGH_HZ], "nticks": 7})])
-    figure.layout.margin.t = 44  # px: the scale of colours stands above
-    figure.layout.height += 40
-    return figure
+    return Row(f"{channel} (Hz)", 220, [trace], {"range": [_LOW_HZ, _HIGH_HZ], "nticks": 7})

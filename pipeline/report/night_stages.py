@@ -14,7 +14,7 @@ from pipeline.report.view import Night
 from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.vocabulary import EPOCH_S, MAX_SCORERS, Stage
 
-__all__ = ["event_counts", "hypnogram", "stage_minutes"]
+__all__ = ["event_counts", "hypnogram", "stage_minutes", "stage_rows"]
 
 # From top to bottom, as hypnograms are drawn: Rechtschaffen & Kales 1968.
 _LEVELS = {Stage.W: 4, Stage.REM: 3, Stage.N1: 2, Stage.N2: 1, Stage.N3: 0, Stage.UNSCORED: -1}
@@ -27,7 +27,12 @@ _EVENT_PX = 14
 
 def hypnogram(night: Night) -> go.Figure:
     """Return the stages by every scorer, and a row of marks for every type of event."""
-    return rows(night, [*_scorers(night), *_events(night)])
+    return rows(night, stage_rows(night))
+
+
+def stage_rows(night: Night) -> list[Row]:
+    """Return the rows of that picture."""
+    return [*_scorers(night), *_events(night)]
 
 
 def stage_minutes(night: Night) -> dict[str, float]:
@@ -86,7 +91,7 @@ def _stage_row(night: Night, stage: NDArray[np.int8], title: str) -> Row:
 
 def _events(night: Night) -> Iterator[Row]:
     """Yield a row a type: a bar over each event's duration, and a mark at its onset that is never too thin."""
-    onset_s = night.start_s + night.ds["event_onset_s"].values
+    onset_s = night.origin_s + night.ds["event_onset_s"].values
     duration_s = night.ds["event_duration_s"].values
     kinds = night.ds["event_type"].values
     names = night.codes("event_type")

@@ -19,6 +19,11 @@ __all__ = ["events_parts", "findings_parts", "indices_table", "processing_table"
 
 _UNKNOWN = "unknown"
 _ORDER = (Severity.SEVERE, Severity.WARNING, Severity.INFO)
+_PROCESSING = (
+    *("channel", "primary of", "from", "source Hz", "stored Hz", "unit", "unit factor", "night factor"),
+    *("reference", "band (Hz)", "resampler", "polarity", "beyond packing"),
+)
+_NUMBERS = ("source Hz", "stored Hz", "unit factor", "night factor", "beyond packing")
 _MOST_RUNS = 6  # runs of epochs that a finding's row lists
 
 
@@ -98,20 +103,16 @@ def _when(night: Night, runs: tuple[tuple[int, int], ...]) -> str:
 
 def processing_table(night: Night) -> Table:
     """Return what was done to every channel between its file and the store."""
-    heads: list[Column | str] = [
-        "channel", "primary of", "from", Column("source Hz", is_number=True), Column("stored Hz", is_number=True),
-        "unit", Column("unit factor", is_number=True), "reference", "band (Hz)", "resampler", "polarity",
-        Column("beyond packing", is_number=True),
-    ]  # fmt: skip
     rows: list[list[Cell]] = []
     for name in night.channels:
         a = night.ds[name].attrs
+        primary = a["modality"] if a["primary"] else None
         stored_hz = night.ds[name].shape[1] / EPOCH_S
-        rows.append([
-            name, a["modality"] if a["primary"] else None, a["source_label"], f"{a['source_rate_hz']:g}",
-            f"{stored_hz:g}", _unit(name, a), f"{a['unit_factor']:g}", a["reference"], _band(a), a["resampler"],
-            a["polarity"].replace("_", " "), a["n_saturated"],
-        ])  # fmt: skip
+        rates = f"{a['source_rate_hz']:g}", f"{stored_hz:g}"
+        unit = _unit(name, a), f"{a['unit_factor']:g}", _night_factor(a)
+        how = a["reference"], _band(a), a["resampler"], a["polarity"].replace("_", " "), a["n_saturated"]
+        rows.append([name, primary, a["source_label"], *rates, *unit, *how])
+    heads = [Column(text, is_number=text in _NUMBERS) for text in _PROCESSING]
     return Table("What was done to every channel", heads, rows)
 
 
@@ -119,10 +120,15 @@ def _unit(channel: str, attrs: Mapping[str, Any]) -> str:
     kind = channel_kind(channel)
     if kind.shape is Shape.CODE:
         return "code"
-    if not kind.is_arbitrary:
-        return str(attrs["units"]).replace("uV", "µV")
-    of = "of the source's" if attrs["source_unit"] == "1" else attrs["source_unit"]
-    return f"arbitrary: 1 is {attrs['night_factor']:.4g} {of}"
+    return "arbitrary" if kind.is_arbitrary else str(attrs["units"]).replace("uV", "µV")
+
+
+def _night_factor(attrs: Mapping[str, Any]) -> str | None:
+    """Return what one stored unit is at the source, where amplitudes mean something within one night only."""
+    if "night_factor" not in attrs:
+        return None
+    unit = attrs["source_unit"]
+    return f"{attrs['night_factor']:.4g}{'' if unit == '1' else f' {unit}'}"
 
 
 def _band(attrs: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from schemas.errors import SelectionError
+from schemas.store import ARRAYS
 from schemas.vocabulary import EPOCH_S
 
 __all__ = ["Bins", "Night", "flags_of"]
@@ -81,10 +83,27 @@ class Night:
     Parameters
     ----------
     ds : xr.Dataset
-        As `pipeline.api.open_recording` gives it.
+        As `pipeline.api.open_recording` gives it, or a selection of its epochs, one after the other.
+
+    Raises
+    ------
+    SelectionError
+        When arrays or epochs between are missing.
     """
 
     ds: xr.Dataset
+
+    def __post_init__(self) -> None:
+        absent = [name for name in ARRAYS if name not in self.ds.variables]
+        if absent or not {"recording", "clock_start_s"} <= set(self.ds.attrs):
+            raise SelectionError(
+                "this is a part of a recording that cannot be shown",
+                saw=f"no {', '.join(absent[:3])}" if absent else "no attributes",
+                do="Take what open_recording gives, or a selection of its epochs.",
+            )
+        start_s = self.ds["epoch_start_s"].values
+        if not start_s.size or np.any(np.diff(start_s) != EPOCH_S):
+            raise SelectionError("epochs are not one after the other", do="Select a slice of epochs.")
 
     @cached_property
     def n_epoch(self) -> int:
@@ -97,10 +116,15 @@ class Night:
         return self.ds.attrs["clock_start_s"] is not None
 
     @cached_property
-    def start_s(self) -> float:
-        """Time of day of the first epoch in seconds; 0 where it is not known."""
+    def origin_s(self) -> float:
+        """Time of day of the grid's origin in seconds; 0 where it is not known."""
         clock_s = self.ds.attrs["clock_start_s"]
         return 0.0 if clock_s is None else float(clock_s + self.ds.attrs["grid_offset_s"]) % _DAY_S
+
+    @cached_property
+    def start_s(self) -> float:
+        """Time of day of the first epoch, which a selection may begin later."""
+        return self.origin_s + float(self.ds["epoch_start_s"].values[0])
 
     @property
     def end_s(self) -> float:

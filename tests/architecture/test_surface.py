@@ -16,7 +16,7 @@ SOURCES = sorted(
 
 API = {
     "continuous": "(ds: 'xr.Dataset', channel: 'str') -> 'xr.DataArray'",
-    "open_recording": "(path: 'str | Path') -> 'xr.Dataset'",
+    "open_recording": "(path: 'str | Path') -> 'Recording'",
 }
 
 

@@ -48,7 +48,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "neurokit2": ("pipeline.derive",),
     "sleepecg": ("pipeline.derive",),
     "matplotlib": ("pipeline.report", "model.experiments.result", "model.figures"),
-    "plotly": ("pipeline.report",),
+    "plotly": ("pipeline.report", "pipeline.opened"),
     "jinja2": ("pipeline.report",),
     "dask": ("pipeline.batch.dask_executor",),
     "distributed": ("pipeline.batch.dask_executor",),

@@ -70,7 +70,7 @@ def new(cohort: str, root: Path | None, census: Path | None, out: Path | None) -
         raise click.UsageError(f"{out} exists already: name another file, so that nothing is lost.")
     text = draft_manifest(cohort, root, census)
     if out is None:
-        click.echo(text)
+        click.echo(text, nl=False)
         return
     out.write_text(text, "utf-8")
     click.echo(

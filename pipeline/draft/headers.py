@@ -15,7 +15,7 @@ from schemas.errors import PsgError
 from schemas.manifest import Hdf5Rule
 from schemas.recording import SignalInfo
 
-__all__ = ["RECORD", "SIGNAL_FILES", "Headers", "LabelFacts", "of_counts", "read_headers"]
+__all__ = ["RECORD", "SIGNAL_FILES", "Headers", "LabelFacts", "merged", "of_counts", "read_headers"]
 
 SIGNAL_FILES = (".edf", ".bdf", ".rec", ".hea", ".h5", ".hdf5")
 _HDF5 = (".h5", ".hdf5")
@@ -60,17 +60,18 @@ class Headers:
         labels = tuple(dict.fromkeys(info.label for info in infos))
         self.families[labels] += n
         for label in labels:
-            self._facts(label).n += n
+            self.facts(label).n += n
         for info in infos:
-            facts = self._facts(info.label)
+            facts = self.facts(info.label)
             facts.rates_hz[float(info.rate_hz)] += n
             facts.units[info.unit_text.strip()] += n
 
     def add_label(self, label: str, n: int) -> None:
         """Count ``n`` files with a label of which nothing else is known."""
-        self._facts(label).n += n
+        self.facts(label).n += n
 
-    def _facts(self, label: str) -> LabelFacts:
+    def facts(self, label: str) -> LabelFacts:
+        """Return what is known of a label, to be added to."""
         return self.labels.setdefault(label, LabelFacts())
 
 
@@ -82,6 +83,20 @@ def read_headers(paths: Iterable[Path]) -> Headers:
             _add(headers, path)
         except PsgError:
             continue
+    return headers
+
+
+def merged(parts: Sequence[Headers]) -> Headers:
+    """Return what several kinds of files say together, the first one's labels first."""
+    headers = Headers(hdf5=next((part.hdf5 for part in parts if part.hdf5), None))
+    for part in parts:
+        headers.families += part.families
+        headers.companions |= part.companions
+        for label, facts in part.labels.items():
+            known = headers.facts(label)
+            known.n += facts.n
+            known.rates_hz += facts.rates_hz
+            known.units += facts.units
     return headers
 
 

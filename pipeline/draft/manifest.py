@@ -7,31 +7,21 @@ Nothing that neither says is filled in; whatever was concluded is marked REVIEW.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.census import read_counts
-from pipeline.draft.files import Kind, files_below, kinds_of, patterns_beside
-from pipeline.draft.headers import RECORD, SIGNAL_FILES, Headers, of_counts, read_headers
+from pipeline.draft.files import Kind, files_below, kinds_of
+from pipeline.draft.headers import SIGNAL_FILES, Headers, merged, of_counts, read_headers
+from pipeline.draft.layout import layout_text, unseen_layout_text
 from pipeline.draft.montage import montage_text
-from pipeline.draft.written import flow, n_file, quoted
-from pipeline.layout import fill
 from schemas.errors import ManifestInvalid, SourceMissing
 from schemas.manifest import COHORT_NAME
 
 __all__ = ["draft_manifest"]
 
-_MOST_HEADERS = 200  # enough to see the spellings; scan counts them all afterwards
-_MOST_PATTERNS = 6  # of files beside the recordings
-_TABLES = (".csv", ".tsv", ".txt", ".xls", ".xlsx")
-_FORMATS = {  # of scorings, by suffix
-    ".xml": "nsrr_xml  # or profusion_xml",
-    ".edf": "edf_plus",
-    ".annot": "luna_annot",
-    ".eannot": "epoch_list",
-    ".json": "epoch_list",
-    **dict.fromkeys(_TABLES, "table"),
-}
+_MOST_HEADERS = 200  # of a kind of files: enough to see the spellings; scan counts them all
+_ALIKE = 0.5  # share of labels in common from which two kinds of files are recordings of one cohort
 
 _HEAD = """\
 # yaml-language-server: $schema=manifest.schema.json
@@ -46,28 +36,6 @@ terms:
   commercial: false
   citation: REVIEW who to cite
   release: REVIEW
-"""
-
-_SCORING = """\
-# Without the following, stages and events stay unknown.
-# annotations:
-#   format: {format}
-#   scheme: aasm  # or rk, sleep_wake, none
-"""
-_COLUMNS = """\
-#   table: {delimiter: ";", onset: Time, onset_unit: clock, duration: Duration, text: Event}  # names of its columns
-#   stages: {Wake: W}  # words of this cohort
-#   events: {Obstructive: obstructive_apnea}
-"""
-_PERSONS = """\
-# Without the following, age and sex stay unknown.
-# subjects:
-#   tables:
-#     - path: {table}
-#       key: subject_id
-#       fields:
-#         age_years: {{columns: age, unit: years}}
-#         sex: {{columns: sex, codes: {{1: male, 2: female}}}}
 """
 
 
@@ -99,7 +67,8 @@ def draft_manifest(cohort: str, root: Path | None, census: Path | None = None) -
     head = _HEAD.format(cohort=cohort)
     counted = of_counts(read_counts(census)) if census else None
     if root is None:
-        return head + "".join(_layout_unseen(counted)) + montage_text(counted or _example())
+        headers = counted or Headers()
+        return head + unseen_layout_text(headers.places) + montage_text(headers)
     files = files_below(root)
     kinds = kinds_of(path for path in files if path.suffix.lower() in SIGNAL_FILES)
     if not kinds:
@@ -110,11 +79,10 @@ def draft_manifest(cohort: str, root: Path | None, census: Path | None = None) -
         )
     most = 1 if counted else _MOST_HEADERS
     read = [read_headers(root / path for path in _spread(kind.files, most)) for kind in kinds]
-    best = max(
-        range(len(kinds)), key=lambda k: (len(read[k].labels), len(kinds[k].found))
-    )  # hypnograms are EDFs, too
-    found = read[best]
-    return head + "".join(_layout(kinds, best, files, found)) + montage_text(counted or found)
+    nights = _recordings(kinds, read)
+    headers = merged([read[k] for k in nights])
+    others = [kind for k, kind in enumerate(kinds) if k not in nights]
+    return head + layout_text([kinds[k] for k in nights], others, files, headers) + montage_text(counted or headers)
 
 
 def _spread(files: Sequence[PurePosixPath], most: int) -> Sequence[PurePosixPath]:
@@ -122,71 +90,16 @@ def _spread(files: Sequence[PurePosixPath], most: int) -> Sequence[PurePosixPath
     return files[:: -(-len(files) // most)]
 
 
-def _example() -> Headers:
-    headers = Headers()
-    headers.add_label("EEG C4-M1", 1)
-    return headers
+def _recordings(kinds: Sequence[Kind], read: Sequence[Headers]) -> list[int]:
+    """Return which kinds are recordings: those richest in labels, then those with much the same labels.
+
+    Hypnograms are EDFs, too, and have none in common.
+    """
+    best = max(range(len(kinds)), key=lambda k: (len(read[k].labels), len(kinds[k].found)))
+    found = [k for k in range(len(kinds)) if k != best and _are_alike(read[k], read[best])]
+    return [best, *found]
 
 
-def _layout_unseen(counted: Headers | None) -> Iterator[str]:
-    """Yield the sections on files where nobody has looked at any; a census may tell where they lie."""
-    first, *more = (counted.places if counted else ()) or ("*.edf",)
-    folder, slash, name = first.rpartition("/")
-    path = folder + slash + name.replace("*", "{subject}", 1)
-    yield f"layout:\n  signals: {quoted(path)}  # REVIEW\n"
-    yield from (f"  # also there: {quoted(place)}\n" for place in more[:_MOST_PATTERNS])
-    yield '  # annotations: "stages/{subject}.xml"\n'
-    yield _later(".xml", ())
-
-
-def _layout(kinds: Sequence[Kind], best: int, files: Sequence[PurePosixPath], headers: Headers) -> Iterator[str]:
-    """Yield the sections on files: where the signals are, what lies beside them, what else there is."""
-    kind = kinds[best]
-    companions = [str(_companion(kind, name)) for name in sorted(headers.companions)]
-    others = set(files) - set(kind.files)
-    beside = {p: n for p, n in patterns_beside(kind, others).items() if p not in companions}
-    yield f"layout:\n  signals: {quoted(kind.pattern)}  # REVIEW, {n_file(len(kind.found))}\n"
-    if companions:
-        yield f"  companions: {flow(companions)}\n"
-    if len(kind.fields) > 1:
-        key = "-".join(f"{{{name}}}" for name in kind.fields)
-        yield f'  key: {quoted(key)}  # REVIEW\n  visit: "{{visit}}"  # REVIEW\n'
-    for pattern, n in list(beside.items())[:_MOST_PATTERNS]:
-        yield f"  # annotations: {quoted(pattern)}  # {n} of {len(kind.found)} recordings have one\n"
-    if not beside:
-        yield '  # annotations: "stages/{subject}.xml"\n'
-    loose = others - {PurePosixPath(fill(p, fields)) for p in (*beside, *companions) for _, fields in kind.found}
-    for other in kinds:
-        if other is not kind and loose.intersection(other.files):
-            yield f"  # also there: {quoted(other.pattern)} ({n_file(len(other.found))})\n"
-    yield _hdf5(headers)
-    suffix = PurePosixPath(next(iter(beside), "unknown.xml")).suffix.lower()
-    yield _later(suffix, _tables(loose))
-
-
-def _companion(kind: Kind, name: str) -> PurePosixPath:
-    path = PurePosixPath(kind.pattern)
-    return path.with_name(name.replace(RECORD, path.stem))
-
-
-def _tables(files: Iterable[PurePosixPath]) -> list[str]:
-    """Return tables that belong to no recording, those first that are alone of their kind."""
-    kinds = kinds_of(sorted(path for path in files if path.suffix.lower() in _TABLES))
-    return [str(kind.files[0]) for kind in sorted(kinds, key=lambda kind: len(kind.found))]
-
-
-def _hdf5(headers: Headers) -> str:
-    rule = headers.hdf5
-    if rule is None:
-        return ""
-    unit = f", unit: {quoted(rule.unit)}" if rule.unit else ""
-    return f"hdf5: {{signals: {flow(rule.signals)}, rate: {quoted(rule.rate)}{unit}}}  # REVIEW\n"
-
-
-def _later(suffix: str, tables: Sequence[str]) -> str:
-    """Return what is to be filled in by a person, behind number signs."""
-    form = _FORMATS.get(suffix, "wfdb")
-    first, *more = tables or ("subjects.csv",)
-    scoring = _SCORING.format(format=form) + (_COLUMNS if form == "table" else "")
-    others = "".join(f"# also there: {quoted(name)}\n" for name in more[:_MOST_PATTERNS])
-    return scoring + _PERSONS.format(table=quoted(first)) + others
+def _are_alike(one: Headers, other: Headers) -> bool:
+    fewest = min(len(one.labels), len(other.labels))
+    return fewest > 0 and len(one.labels.keys() & other.labels.keys()) >= _ALIKE * fewest

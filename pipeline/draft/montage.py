@@ -52,7 +52,8 @@ def montage_text(headers: Headers) -> str:
     for proposal in proposals:
         lines += _rule(proposal, headers)
     if not proposals:
-        lines += ["  - channel: eeg_c4_m1  # REVIEW: an example", '    labels: ["EEG C4-M1"]']
+        why = "" if headers.labels else ", no label was read"
+        lines += [f"  - channel: eeg_c4_m1  # REVIEW: an example{why}", '    labels: ["EEG C4-M1"]']
     if left := [label for label in headers.labels if label not in used]:
         lines += ["  # Left over: name the channel of each that is wanted, and take the number signs away."]
         for label in left:

@@ -86,6 +86,19 @@ def test_layout_is_that_of_the_richest_files(root: Path) -> None:
     assert '#     - path: "people.csv"\n' in text
 
 
+def test_two_folders_of_nights_are_two_layouts(tmp_path: Path) -> None:
+    """Recordings with much the same labels are one cohort; each place has its own scorings."""
+    for n in "12":
+        _write(tmp_path / "first" / f"{n}.edf", "EKG", "C4-A1", "LOC")
+        _write(tmp_path / "again" / f"n{n}" / "psg.edf", "EKG", "C4-A1")
+        (tmp_path / "again" / f"n{n}" / "stages.annot").write_text("", "utf-8")
+    text, manifest = _draft(tmp_path)
+    assert [layout.signals for layout in manifest.layout] == ["first/{subject}.edf", "again/{subject}/psg.edf"]
+    assert '    # annotations: "again/{subject}/stages.annot"  # 2 of 2 recordings have one\n' in text
+    assert "#   format: luna_annot\n" in text
+    assert "- channel: ecg  # REVIEW, 4 files\n" in text
+
+
 def test_draft_is_valid_and_waits_for_a_person(root: Path) -> None:
     """It loads as it is, proposes equal spellings only, and says what it does not know."""
     text, manifest = _draft(root)
@@ -108,6 +121,13 @@ def test_commented_parts_are_valid_once_they_are_uncommented(root: Path, tmp_pat
     assert manifest.subjects
     assert [table.path for table in manifest.subjects.tables] == ["people.csv"]
     assert _rules(manifest) == {"ecg": ["EKG"], "eog_r": ["EOG li"], "eog_v": ["A2"]}
+
+
+def test_files_without_readable_headers(tmp_path: Path) -> None:
+    """An example stands in for what could not be read, and says so; why, the scan will tell."""
+    (tmp_path / "1.edf").write_text("no header", "utf-8")
+    text, _ = _draft(tmp_path)
+    assert "- channel: eeg_c4_m1  # REVIEW: an example, no label was read\n" in text
 
 
 def test_nothing_to_draft_from(tmp_path: Path) -> None:

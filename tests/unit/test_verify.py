@@ -100,22 +100,32 @@ def test_a_missing_store_is_a_problem(tmp_path: Path) -> None:
     )
 
 
+def flips(store: Path, name: str, position: int) -> set[tuple[str, str, str]]:
+    """Return array, file and reason of what verify says while a byte of a file is another."""
+    whole = (store / name).read_bytes()
+    damaged = bytearray(whole)
+    damaged[position] ^= 0x10
+    digest = hashlib.sha256((store / "zarr.json").read_bytes()).hexdigest()
+    (store / name).write_bytes(bytes(damaged))
+    problems = verify_store(store, expected_root_digest=digest).problems
+    (store / name).write_bytes(whole)
+    return {(problem.array, problem.file, problem.reason) for problem in problems}
+
+
 def test_a_flipped_byte_in_any_file_is_named(store: Path) -> None:
     """verify names file and array for a flip in the middle of every file; nothing is raised."""
-    for file in sorted(file for file in store.rglob("*") if file.is_file()):
+    for file in (file for file in store.rglob("*") if file.is_file()):
         name = file.relative_to(store).as_posix()
-        whole = file.read_bytes()
-        for position in {0, len(whole) // 2, len(whole) - 1}:
-            damaged = bytearray(whole)
-            damaged[position] ^= 0x10
-            file.write_bytes(bytes(damaged))
-            digest = hashlib.sha256((store / "zarr.json").read_bytes()).hexdigest() if "/" in name else "other"
-            problems = verify_store(store, expected_root_digest=digest).problems
-            array = name.partition("/")[0] if "/" in name else ""
-            assert {(problem.array, problem.file, problem.reason) for problem in problems} == {
-                (array, name, "store_corrupt")
-            }
-        file.write_bytes(whole)
+        array = name.partition("/")[0] if "/" in name else ""
+        assert flips(store, name, file.stat().st_size // 2) == {(array, name, "store_corrupt")}
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "stage/zarr.json", "stage/c/0", SIGNAL])
+def test_a_flipped_byte_at_an_end_is_named(store: Path, name: str) -> None:
+    """The first and the last byte of a document, a chunk and a shard count as well."""
+    array = name.partition("/")[0] if "/" in name else ""
+    for position in (0, -1):
+        assert flips(store, name, position) == {(array, name, "store_corrupt")}
 
 
 def test_plain_xarray_raises_on_a_flipped_byte_in_any_chunk(store: Path) -> None:
@@ -123,7 +133,7 @@ def test_plain_xarray_raises_on_a_flipped_byte_in_any_chunk(store: Path) -> None
     rng = np.random.default_rng(0)
     for file in sorted(file for file in store.rglob("c/**/*") if file.is_file()):
         whole = file.read_bytes()
-        for position in {0, len(whole) - 1, *rng.integers(0, len(whole), 8).tolist()}:
+        for position in {0, len(whole) - 1, *rng.integers(0, len(whole), 2).tolist()}:
             damaged = bytearray(whole)
             damaged[position] ^= 1 << int(rng.integers(8))
             file.write_bytes(bytes(damaged))

@@ -1,4 +1,4 @@
-"""What others need of an output: the catalog, training shards, and what a model is worth on them."""
+"""What others need of an output: catalog, report, training shards, and what a model is worth on them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from flows.flow_runs import claim
-from flows.orchestration import create_table_artifact, flow, get_run_logger
+from flows.orchestration import create_link_artifact, create_table_artifact, flow, get_run_logger
 from flows.patience import patient_task
 from pipeline.catalog.build import Catalog, build_catalog
-from pipeline.places import place
+from pipeline.places import is_remote, place
+from pipeline.report.assets import missing
+from pipeline.report.cohort import CohortReport, write_cohort_report
 from pipeline.shards.build import BuildReport, Recipe, build_set
 
-__all__ = ["catalog", "evaluation", "shards"]
+__all__ = ["catalog", "evaluation", "report", "shards"]
 
 
 @flow(name="catalog", flow_run_name="catalog of {out}")
@@ -29,6 +31,31 @@ def catalog(out: str) -> None:
 def write_catalog(out: str) -> Catalog:
     """Write it."""
     return build_catalog(place(out))
+
+
+@flow(name="report", flow_run_name="report of {out}")
+def report(out: str) -> None:
+    """Write the pages of an output: the cohort, the list of its recordings, and the worst of them."""
+    claim()
+    if lacking := missing():
+        get_run_logger().warning("no report without %s: pip install 'sleep2vec[report]'", " and ".join(lacking))
+        return
+    written = write_report(out)
+    for line in written.lines():
+        get_run_logger().info(line)
+    for path, key, text in (
+        (written.page, "report", "The cohort's page, which may be shared where its terms allow that."),
+        (written.recordings, "report-recordings", "Every recording, worst first: not for sharing."),
+    ):
+        create_link_artifact(str(path) if is_remote(path) else path.absolute().as_uri(), path.name, key, text)
+    rows = [{"what": what, "it is": value} for what, value in written.summary()]
+    create_table_artifact(rows, "report-summary", f"What the report of {out} says first.")
+
+
+@patient_task("write report")
+def write_report(out: str) -> CohortReport:
+    """Write it."""
+    return write_cohort_report(place(out))
 
 
 @flow(name="shards", flow_run_name="shards in {target}")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from flows.conversion import Conversion, Converted
 from flows.convert import convert
-from flows.describe import catalog, evaluation
+from flows.describe import catalog, evaluation, report
 from flows.describe import shards as build_shards
 from flows.flow_runs import claim
 from flows.orchestration import flow
@@ -22,7 +22,7 @@ def nightly(
     shards: str | None = None,
     evaluate: str | None = None,
 ) -> Converted:
-    """Convert what is new, changed or damaged, verify, bring catalog and shards up to date, and evaluate on them.
+    """Convert what is new, changed or damaged, verify, bring catalog, shards and report up to date, and evaluate.
 
     Parameters
     ----------
@@ -43,4 +43,6 @@ def nightly(
             build_shards(conversion.out, shards)
             if evaluate:
                 evaluation(evaluate, shards)
+    if done.report.outcomes:
+        report(conversion.out)
     return done

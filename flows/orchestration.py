@@ -13,7 +13,12 @@ from flows.settings import SETTINGS
 os.environ.update({**SETTINGS, **os.environ})
 
 from prefect import flow, get_run_logger, serve, task
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter
@@ -36,6 +41,7 @@ __all__ = [
     "StateType",
     "SyncPrefectClient",
     "WorkPoolCreate",
+    "create_link_artifact",
     "create_progress_artifact",
     "create_table_artifact",
     "flow",

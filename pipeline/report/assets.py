@@ -14,7 +14,7 @@ from pipeline.places import is_remote, storage_errors
 from schemas.errors import PsgError
 from schemas.store import PART
 
-__all__ = ["BUNDLE", "check_installed", "write_assets", "write_file"]
+__all__ = ["BUNDLE", "check_installed", "missing", "write_assets", "write_file"]
 
 _NEEDED = ("plotly", "jinja2")
 
@@ -26,6 +26,11 @@ def _bundle() -> str:
 BUNDLE = _bundle()  # path within the report; its version is in its name, so that older pages keep theirs
 
 
+def missing() -> list[str]:
+    """Return the libraries behind pages that are not installed."""
+    return [name for name in _NEEDED if find_spec(name) is None]
+
+
 def check_installed() -> None:
     """Refuse where the libraries behind pages are missing.
 
@@ -34,11 +39,10 @@ def check_installed() -> None:
     PsgError
         With how to install them.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
+    if lacking := missing():
         raise PsgError(
             "pages and plots need more than is installed",
-            saw=f"no {' and no '.join(missing)}",
+            saw=f"no {' and no '.join(lacking)}",
             do="Install it: pip install 'sleep2vec[report]'.",
         )
 

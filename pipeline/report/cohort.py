@@ -39,15 +39,18 @@ class CohortReport:
     n_page: int
     facts: CohortFacts
 
-    def lines(self) -> list[str]:
-        """Return what the cohort's page says first, in a line each."""
+    def summary(self) -> list[tuple[str, str]]:
+        """Return what the cohort's page says first, as names and values."""
         shared = self.facts.shared
         ended = [
-            f"{cohort}: " + ", ".join(f"{n} {outcome}" for outcome, n in own.items() if n != "0")
-            for cohort, own in shared.outcomes.items()
+            (f"{cohort}, {o}", n) for cohort, own in shared.outcomes.items() for o, n in own.items() if n != "0"
         ]
-        groups = shared.drift.groups[:_MOST_TOLD]
-        return ended + [f"{group.what} {group.name} differs: {group.told}" for group in groups]
+        groups = [(f"{group.what} {group.name} differs", group.told) for group in shared.drift.groups[:_MOST_TOLD]]
+        return [*shared.sizes, *ended, *groups]
+
+    def lines(self) -> list[str]:
+        """Return the summary, a line each."""
+        return [f"{name}: {value}" for name, value in self.summary()]
 
 
 def write_cohort_report(

@@ -26,6 +26,7 @@ _STAGES = {"w": ORANGE, "n1": SKY, "n2": BLUE, "n3": "#003f5c", "rem": PURPLE}
 _BAR, _AXIS = 24, 90  # px a bar, and for axis and legend
 _WRAPPED_BAR, _LINE = 34, 18  # px a bar, and letters a line of its name, where names are long
 _MOST_SITE, _SHORT = 12, 24  # sites in the table of colours, and letters of their names
+_LEAST_HEIGHT = 240  # px; a legend may take half of it
 _TOO_FAR = 3.0  # times what is worth a remark, at which colours end
 
 
@@ -33,7 +34,7 @@ def _bars(figure: go.Figure, n: int, title: str) -> go.Figure:
     """Lay out horizontal stacked bars, the first on top, names to the left, the legend above."""
     figure.update_layout(
         barmode="stack",
-        height=n * _BAR + _AXIS + 40,
+        height=max(n * _BAR + _AXIS + 40, _LEAST_HEIGHT),
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left", "traceorder": "normal"},
         margin={"l": 8, "r": 28, "t": 60, "b": 44},
         xaxis={"title": {"text": title}, "gridcolor": "#e3e3e3", "rangemode": "tozero", "fixedrange": True},
@@ -84,7 +85,7 @@ def histogram_plot(histogram: Histogram) -> Plot:
     middle = [(a + b) / 2 for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)]
     width = histogram.edges[1] - histogram.edges[0]
     figure = blank(
-        height=260,
+        height=230,
         barmode="overlay" if len(histogram.counts) > 1 else "group",
         bargap=0.05,
         showlegend=len(histogram.counts) > 1,
@@ -110,7 +111,7 @@ def histogram_plot(histogram: Histogram) -> Plot:
         f"histogram-{histogram.name.replace('_', '-')}",
         figure,
         f"Histogram of {title}. Mean and standard deviation: {told}.",
-        f"{histogram.text}: {told} {histogram.unit}.{note}",
+        f"{title}: {told}.{note}",
     )
 
 

@@ -169,7 +169,7 @@ def test_a_site_is_named_with_words() -> None:
     [
         ("eeg_size", math.log(60), math.log(30), "EEG amplitude: 2 times the others'"),
         ("belt_correlation", -0.84, 0.8, "correlation of the two belts: -0.8, the others +0.8, as if upside down"),
-        ("hours", 5.0, 8.0, "length: -3 h against the others"),
+        ("hours", 5.0, 8.0, "length of the night: -3 h against the others"),
         ("belt_correlation", 0.2, 0.8, "correlation of the two belts: -0.6 against the others"),
     ],
 )

@@ -6,14 +6,23 @@ beside its checkpoints, so that a checkpoint can always be opened again.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, Self
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from schemas.errors import ModelError
 from schemas.shard import modality_kind
 from schemas.vocabulary import Modality
 
 __all__ = ["PRESETS", "LossConfig", "ModelConfig", "OptimConfig", "RunConfig", "preset", "with_values"]
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+_CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # when read from JSON
 
 
 @dataclass(frozen=True)
@@ -34,16 +43,17 @@ class ModelConfig:
         Share of a window's valid tokens that are replaced while pre-training.
     """
 
+    __pydantic_config__ = _CLOSED
     modalities: tuple[str, ...] = tuple(modality.value for modality in Modality)
-    token_width: int = 768
-    width: int = 768
-    n_layer: int = 12
-    n_head: int = 16
-    ffn_width: int = 3072
-    dropout: float = 0.1
+    token_width: Count = 768
+    width: Count = 768
+    n_layer: Count = 12
+    n_head: Count = 16
+    ffn_width: Count = 3072
+    dropout: Share = 0.1
     norm: Literal["post", "pre"] = "post"
-    projection_width: int = 128
-    mask_share: float = 0.15  # paper: 18 of 120 tokens
+    projection_width: Count = 128
+    mask_share: Share = 0.15  # paper: 18 of 120 tokens
 
     def __post_init__(self) -> None:
         unknown = set(self.modalities) - {modality.value for modality in Modality}
@@ -83,12 +93,13 @@ class LossConfig:
         Whether windows of other processes are negatives too; else each process has its own loss.
     """
 
-    temperature: float = 0.2
-    age_years: float | None = 20.0
-    sex: tuple[float, float] | None = (1.0, 0.8)
-    site: tuple[float, float] | None = (1.3, 0.8)
-    margin: float = 0.10
-    epsilon: float = 1e-6
+    __pydantic_config__ = _CLOSED
+    temperature: Positive = 0.2
+    age_years: Positive | None = 20.0
+    sex: tuple[Weight, Weight] | None = (1.0, 0.8)
+    site: tuple[Weight, Weight] | None = (1.3, 0.8)
+    margin: Weight = 0.10
+    epsilon: Weight = 1e-6
     across_ranks: bool = True
 
     def plain(self) -> LossConfig:
@@ -98,30 +109,40 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """Optimisation; the paper's numbers are those of ``base``."""
+    """Optimisation; the paper's numbers are those of ``base``.
 
-    learning_rate: float = 5e-5
-    betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = 1e-2  # not on norms, biases and learnt vectors
-    warm_up_share: float = 0.03
-    final_share: float = 0.1  # cosine to a tenth
-    clip_norm: float = 1.0
-    ema_start: float = 0.996  # to 1 along a cosine; the averaged weights are evaluated
-    batch: int = 320
-    accumulate: int = 1
-    n_step: int = 100_000
-    window: int = 120  # epochs
+    Parameters
+    ----------
+    batch : int
+        Windows that are compared with each other, all processes together.
+    accumulate : int
+        Batches of one step.
+    """
+
+    __pydantic_config__ = _CLOSED
+    learning_rate: Positive = 5e-5
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    weight_decay: Weight = 1e-2  # not on norms, biases and learnt vectors
+    warm_up_share: Share = 0.03
+    final_share: Share = 0.1  # cosine to a tenth
+    clip_norm: Positive = 1.0
+    ema_start: Share = 0.996  # to 1 along a cosine; the averaged weights are evaluated
+    batch: Count = 320
+    accumulate: Count = 1
+    n_step: Count = 100_000
+    window: Count = 120  # epochs
     precision: Literal["float32", "bf16"] = "bf16"
-    checkpoint_every: int = 1000
-    log_every: int = 20
+    checkpoint_every: Count = 1000
+    log_every: Count = 20
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """A whole run."""
 
+    __pydantic_config__ = _CLOSED
     name: str = "base"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -132,32 +153,24 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Self:
-        """Rebuild from `to_json`; a key that nobody knows is an error, one that is absent has its default."""
-        return _built(cls, facts, "configuration")
+        """Rebuild from `to_json`; a key that is absent has its default.
 
-
-def _built(kind: Any, facts: dict[str, Any], where: str) -> Any:
-    if not isinstance(facts, dict):
-        raise ModelError(f"the {where} is no table of values", saw=type(facts).__name__, expected="a JSON object")
-    known = {entry.name: entry for entry in fields(kind)}
-    if unknown := sorted(set(facts) - set(known)):
-        raise ModelError(
-            f"the {where} has a key that nobody knows",
-            saw=", ".join(unknown),
-            expected=", ".join(known),
-            do="Look for a misspelling.",
-        )
-    default = kind()
-    values = {}
-    for name, value in facts.items():
-        own = getattr(default, name)
-        if is_dataclass(own):
-            values[name] = _built(type(own), value, name)
-        elif not _alike(own, value):
-            raise ModelError("a number of the configuration has another type", saw=value, expected=own, where=name)
-        else:
-            values[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**values)
+        Raises
+        ------
+        ModelError
+            When nobody knows a key, or its value cannot be.
+        """
+        try:
+            return TypeAdapter(cls).validate_json(json.dumps(facts, default=str))
+        except ValidationError as error:
+            wrong = error.errors(include_url=False)[0]
+            name, expected = ".".join(map(str, wrong["loc"])), wrong["msg"].removeprefix("Input should be ")
+            if wrong["type"] == "unexpected_keyword_argument":
+                parts = {"": cls().to_json()} | cls().to_json()
+                expected = ", ".join(parts.get(name.rpartition(".")[0], ()))
+            raise ModelError(
+                "the configuration cannot be read", saw=f"{name} {wrong['input']}", expected=expected
+            ) from None
 
 
 _TINY = ModelConfig(token_width=64, width=64, n_layer=2, n_head=4, ffn_width=128, projection_width=32)
@@ -201,29 +214,14 @@ def with_values(run: RunConfig, values: dict[str, Any]) -> RunConfig:
     Raises
     ------
     ModelError
-        When a name is none of the configuration's, or a value has another type.
+        When a name is none of the configuration's, or its value cannot be.
     """
     facts = run.to_json()
     for name, value in values.items():
         part, _, key = name.rpartition(".")
-        own = facts if not part else facts.get(part)
-        if not isinstance(own, dict) or key not in own or isinstance(own[key], dict):
-            known = [f"{p}.{k}" for p, v in facts.items() if isinstance(v, dict) for k in v]
-            raise ModelError("the configuration has no such number", saw=name, expected=", ".join(known))
-        if not _alike(own[key], value):
-            raise ModelError(
-                "a number of the configuration has another type", saw=value, expected=own[key], where=name
-            )
+        own = facts.get(part) if part else facts
+        if not isinstance(own, dict):
+            parts = [f"{known}.…" for known in facts if isinstance(facts[known], dict)]
+            raise ModelError("the configuration has no such part", saw=name, expected=", ".join(parts))
         own[key] = value
     return RunConfig.from_json(facts)
-
-
-def _alike(default: Any, value: Any) -> bool:
-    """Return whether a value may stand where the default does; None switches a term off."""
-    if value is None or default is None:
-        return True
-    if isinstance(default, (list, tuple)):
-        return isinstance(value, (list, tuple))
-    if isinstance(default, float):
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, type(default))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import PRESETS, ModelConfig, RunConfig, preset
+from model.config import PRESETS, ModelConfig, RunConfig, preset, with_values
 from model.encoder import Block, Norm, Sleep2Vec, Tokenizer, n_parameter, rotate, turns
 from model.masking import draw_mask
 from model.projection import Projection
@@ -253,3 +253,30 @@ def test_a_configuration_comes_back_from_json() -> None:
         ModelConfig(modalities=("ppg",))
     with pytest.raises(ModelError, match="huge"):
         preset("huge")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("model.norm", "sideways", "'post' or 'pre'"),
+        ("optim.precision", "fp8", "'float32' or 'bf16'"),
+        ("optim.batch", 0, "greater than or equal to 1"),
+        ("optim.batch", 2.5, "integer"),
+        ("optim.batch", True, "integer"),
+        ("loss.temperature", 0.0, "greater than 0"),
+        ("loss.margin", float("nan"), "finite"),
+        ("loss.sex", [1.0], "required"),
+        ("model.dropout", 1.5, "less than or equal to 1"),
+        ("loss", 3, "an object"),
+        ("wings", 2, "name, seed, model, loss, optim"),
+        ("loss.wings", 2, "temperature, age_years"),
+        ("seed.first", 2, "model"),
+        ("seed", -1, "greater than or equal to 0"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(name: str, value: object, expected: str) -> None:
+    """Each is named with what it may be; whole numbers may stand for others, and None switches a term off."""
+    with pytest.raises(ModelError, match=rf"(?s){name}.*{expected}"):
+        with_values(preset("tiny"), {name: value})
+    changed = with_values(preset("tiny"), {"loss.margin": 1, "loss.sex": None})
+    assert (changed.loss.margin, changed.loss.sex) == (1.0, None)

@@ -16,6 +16,8 @@ def evaluated(
     modalities: tuple[str, ...] = (),
     labels: Path | None = None,
     device: str = "cpu",
+    *,
+    baseline: str | None = None,
 ) -> dict[str, Any]:
     """Return the report of a fine-tuned model on whole nights of a split.
 
@@ -25,6 +27,8 @@ def evaluated(
         Any subset of those that the model knows; all of them without.
     labels : Path, optional
         A table of persons, for tasks whose answers are there.
+    baseline : {"yasa"}, optional
+        Its report on the same epochs goes beside.
     """
     from flows.training import data_facts, labelled, shared
     from model.data.loader import Options, open_nights
@@ -36,10 +40,15 @@ def evaluated(
     options = Options(split=split, modalities=wanted, device=device)
     nights = open_nights(shards, labels=model.task.labels, options=options)
     answers = answer(model.to(device), labelled(nights, shards, model.task, labels), wanted, device=device)
-    found = report(answers, model, wanted)
-    for own in found.get("recordings", ()):
+    found = report(answers, model, wanted) | {"split": split, "set": data_facts(shards)["set"]}
+    if baseline:
+        from model.baseline_yasa import yasa_answers
+
+        beside = yasa_answers(answers, model.task, shards, split)
+        found["baseline"] = {"name": baseline} | report(beside, model, ("eeg", "eog"))
+    for own in (*found.get("recordings", ()), *found.get("baseline", {}).get("recordings", ())):
         own["recording"] = nights.nights.recording[own["recording"]]
-    return found | {"split": split, "set": data_facts(shards)["set"]}
+    return found
 
 
 def without_nan(found: Any) -> Any:
@@ -67,13 +76,19 @@ def in_words(found: dict[str, Any]) -> str:
             _measure(name, own["auroc"], own["interval"]["auroc"]) + f" AUROC, {own['n_yes']} of {own['n']}"
         )
     if "accuracy" in found:
-        for name, words in (("accuracy", "accuracy"), ("kappa", "Cohen's kappa"), ("macro_f1", "macro F1")):
-            lines.append(_measure(words, found[name], found["interval"][name]))
-        lines.append("F1 " + ", ".join(f"{name} {value:.2f}" for name, value in found["f1"].items()))
+        lines += _of_classes(found)
     if "events_per_hour" in found:
         own = found["events_per_hour"]
         lines.append(_measure("error per hour", own["mae"], own["interval"]["mae"]) + f", bias {own['bias']:+.1f}")
+    if "baseline" in found:
+        lines += [f"{found['baseline']['name']} on the same epochs", *_of_classes(found["baseline"])]
     return "\n".join(lines)
+
+
+def _of_classes(found: dict[str, Any]) -> list[str]:
+    measures = (("accuracy", "accuracy"), ("kappa", "Cohen's kappa"), ("macro_f1", "macro F1"))
+    f1 = ", ".join(f"{name} {value:.2f}" for name, value in found["f1"].items())
+    return [_measure(words, found[name], found["interval"][name]) for name, words in measures] + [f"F1 {f1}"]
 
 
 def _measure(words: str, value: float, interval: tuple[float, float]) -> str:

@@ -64,8 +64,8 @@ def alignment(
     tensors, facts = checkpoint.load(path)
     run = RunConfig.from_json(facts["config"])
     network, head = Sleep2Vec(run.model), Projection(run.model)
-    for module, part in ((network, "average/"), (head, "head/")):
-        module.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
+    for module, part in ((network, "average"), (head, "head")):
+        checkpoint.fill(module, tensors, part)
         module.to(device).eval()
     if not facts["data"].get("splits", {split: 1}).get(split):
         split = "train"

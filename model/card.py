@@ -60,7 +60,7 @@ def note(folder: Path, found: Mapping[str, Any]) -> None:
     path = folder / EVALUATIONS
     kept = json.loads(path.read_text("utf-8")) if path.is_file() else []
     key = ("set", "split", "modalities")
-    own = {name: value for name, value in found.items() if name not in ("recordings", "confusion")}
+    own = {name: value for name, value in found.items() if name not in ("recordings", "confusion", "baseline")}
     kept = [old for old in kept if any(old.get(name) != own.get(name) for name in key)] + [own]
     path.write_text(json.dumps(kept, indent=1), "utf-8")
     (folder / CARD).write_text(card_text(json.loads((folder / FACTS).read_text("utf-8")), kept), "utf-8")

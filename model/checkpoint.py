@@ -7,24 +7,25 @@ the data and where the data came from; ``card.md`` tells it to people.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.card import CARD, card_text
+from pipeline.places import storage_errors
+from pipeline.write.publish import make_durable, publish, temporary_name
 from schemas.errors import CheckpointInvalid
 from schemas.store import PART
 
-__all__ = ["folder_of", "latest", "load", "origin", "save"]
+__all__ = ["fill", "folder_of", "latest", "load", "origin", "part", "save"]
 
 _TENSORS, _FACTS = "tensors.safetensors", "checkpoint.json"
 _FORMAT = "sleep2vec checkpoint"
@@ -40,19 +41,28 @@ def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str
         Must not share memory.
     facts : mapping
         JSON: configuration, state of the loader, source of the data.
+
+    Raises
+    ------
+    StorageError
+        When the disk refuses; what was there is whole.
     """
     final = run / f"step-{step:07d}"
-    temporary = run / f"{final.name}{PART}-{uuid.uuid4().hex[:8]}"
-    temporary.mkdir(parents=True)
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary / _TENSORS)
-    own = {"format": _FORMAT, "version": _VERSION, "step": step, "sha256": _digest(temporary / _TENSORS)}
-    (temporary / _FACTS).write_text(json.dumps(own | dict(facts), indent=1), "utf-8")
-    (temporary / CARD).write_text(card_text(own | dict(facts)), "utf-8")
-    for file in (temporary / _TENSORS, temporary / _FACTS, temporary / CARD, temporary):
-        _sync(file)
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)
-    _sync(run)
+    for unfinished in run.glob(f"step-*{PART}-*"):  # of a run that was killed
+        shutil.rmtree(unfinished)
+    temporary = temporary_name(final)
+    own = {"format": _FORMAT, "version": _VERSION, "step": step}
+    with storage_errors("the checkpoint cannot be written", where=final.name):
+        temporary.mkdir(parents=True)
+        try:
+            save_file({name: x.detach().cpu().contiguous() for name, x in tensors.items()}, temporary / _TENSORS)
+        except SafetensorError as error:  # its words for those of the disk
+            raise OSError(errno.EIO, "") from error
+        own |= {"sha256": _digest(temporary / _TENSORS), **facts}
+        (temporary / _FACTS).write_text(json.dumps(own, indent=1), "utf-8")
+        (temporary / CARD).write_text(card_text(own), "utf-8")
+    make_durable(temporary)
+    publish(temporary, final)
     for old in _steps(run)[:-keep]:
         shutil.rmtree(old)
     return final
@@ -114,6 +124,25 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointInvalid("the tensors cannot be read", where=folder.name) from error
 
 
+def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors of a part of a checkpoint, by their names within it."""
+    return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Put a part of a checkpoint into a module.
+
+    Raises
+    ------
+    CheckpointInvalid
+        When its tensors are not the module's.
+    """
+    try:
+        module.load_state_dict(part(tensors, name))
+    except RuntimeError as error:
+        raise CheckpointInvalid("the checkpoint's tensors do not fit its configuration", saw=name) from error
+
+
 def origin(path: Path | None) -> dict[str, Any] | None:
     """Return what a fine-tuned checkpoint says of the one that it began with: digest, data, modalities."""
     if path is None:
@@ -129,11 +158,3 @@ def _steps(run: Path) -> list[Path]:
 def _digest(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -30,7 +30,8 @@ def enough_memory(saw: str, do: str) -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):  # a CPU's words
+    except (RuntimeError, MemoryError) as error:
+        is_told = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        if not is_told and "allocate memory" not in str(error):  # a CPU's words
             raise
         raise ModelError("the device has too little memory for this batch", saw=saw, do=do) from error

@@ -46,7 +46,8 @@ class Fusion(nn.Module):
         score = torch.stack([self.score[self.modalities.index(name)] for name in names])
         score = score.view(-1, *[1] * (known.ndim - 1)).expand(known.shape)
         share = score.masked_fill(~known, -1e9).softmax(dim=0) * known  # (M, ...)
-        return sum(share[i, ..., None].to(vectors[n].dtype) * vectors[n] for i, n in enumerate(names))
+        parts = (share[i, ..., None].to(vectors[n].dtype) * vectors[n] for i, n in enumerate(names))
+        return sum(parts, torch.zeros(()))
 
 
 class Downstream(nn.Module):
@@ -100,10 +101,11 @@ class Downstream(nn.Module):
     def decide(self, encoded: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
         """Fuse encoded modalities, any subset of them, and answer."""
         tokens = self.fusion({name: x[:, 1:] for name, x in encoded.items()}, valid)  # (B, T, W)
-        if self.task.level is not Level.NIGHT:
-            return self.head(tokens)
-        has = {name: known.any(dim=1) for name, known in valid.items()}  # (B,)
-        whole = self.fusion({name: x[:, 0] for name, x in encoded.items()}, has)  # (B, W)
-        known = torch.stack(list(valid.values())).any(dim=0)[..., None].to(tokens.dtype)  # (B, T, 1)
-        mean = (tokens * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)  # (B, W)
-        return self.head(torch.cat([whole, mean], dim=-1))
+        if self.task.level is Level.NIGHT:
+            has = {name: known.any(dim=1) for name, known in valid.items()}  # (B,)
+            whole = self.fusion({name: x[:, 0] for name, x in encoded.items()}, has)  # (B, W)
+            known = torch.stack(list(valid.values())).any(dim=0)[..., None].to(tokens.dtype)  # (B, T, 1)
+            mean = (tokens * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)  # (B, W)
+            tokens = torch.cat([whole, mean], dim=-1)  # (B, 2 W)
+        answer: Tensor = self.head(tokens)
+        return answer

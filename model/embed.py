@@ -21,7 +21,7 @@ from model.config import RunConfig
 from model.data.one_night import Night
 from model.downstream import Downstream, Fusion
 from model.encoder import Sleep2Vec
-from model.finetune import load_weights, open_model
+from model.finetune import open_model
 from model.tasks import Level
 from pipeline.terms import joined, strictest
 from schemas.embedding import SPEC, SPEC_VERSION
@@ -61,7 +61,7 @@ def open_encoder(path: Path) -> Encoder:
         return Encoder(model.network, model.fusion, facts)
     config = RunConfig.from_json(facts["config"]).model
     network = Sleep2Vec(config)
-    load_weights(network, tensors, "average/")
+    checkpoint.fill(network, tensors, "average")
     return Encoder(network.eval(), Fusion(config.modalities), facts)
 
 

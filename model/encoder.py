@@ -43,7 +43,8 @@ class Tokenizer(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         """(B, T, N) → (B, T, token width)."""
         deep = self.dropout(self.down(F.silu(self.up(samples))))
-        return self.norm(deep + self.shortcut(samples))
+        tokens: Tensor = self.norm(deep + self.shortcut(samples))
+        return tokens
 
 
 def turns(n_token: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +91,8 @@ class Block(nn.Module):
             x = x + self._attend(self.norm_attention(x), key_mask, cos, sin)
             return x + self._think(self.norm_ffn(x))
         x = self.norm_attention(x + self._attend(x, key_mask, cos, sin))
-        return self.norm_ffn(x + self._think(x))
+        thought: Tensor = self.norm_ffn(x + self._think(x))
+        return thought
 
     def _attend(self, x: Tensor, key_mask: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         n_batch, n_token, width = x.shape
@@ -103,10 +105,12 @@ class Block(nn.Module):
             attn_mask=key_mask,
             dropout_p=self.rate if self.training else 0.0,
         )
-        return self.dropout(self.out(mixed.transpose(1, 2).reshape(n_batch, n_token, width)))
+        out: Tensor = self.dropout(self.out(mixed.transpose(1, 2).reshape(n_batch, n_token, width)))
+        return out
 
     def _think(self, x: Tensor) -> Tensor:
-        return self.dropout(self.down(F.gelu(self.up(x))))
+        out: Tensor = self.dropout(self.down(F.gelu(self.up(x))))
+        return out
 
 
 class Sleep2Vec(nn.Module):
@@ -150,16 +154,18 @@ class Sleep2Vec(nn.Module):
 
     def embed(self, modality: str, samples: Tensor, valid: Tensor, masked: Tensor | None = None) -> Tensor:
         """Samples to tokens of the encoder's width, (B, T, W); arguments as those of a call."""
-        tokens = self.tokenizers[modality](samples * valid[..., None].to(samples.dtype))  # (B, T, token width)
+        known = samples * valid[..., None].to(samples.dtype)  # (B, T, N)
+        tokens: Tensor = self.tokenizers[modality](known)  # (B, T, token width)
         if masked is not None:
             vector = self.mask_vectors[modality].to(tokens.dtype)
             tokens = torch.where(masked[..., None], vector, tokens)
-        return self.input_map(tokens)
+        mapped: Tensor = self.input_map(tokens)  # (B, T, W)
+        return mapped
 
     def encode(self, tokens: Tensor, valid: Tensor) -> Tensor:
         """Tokens of one modality a row, (B, T, W), to [CLS] and tokens in their context, (B, 1 + T, W)."""
         cls = self.cls.to(tokens.dtype).expand(len(tokens), 1, -1)  # (B, 1, W)
-        x = self.dropout(self.norm(torch.cat([cls, tokens], dim=1)))  # (B, 1 + T, W)
+        x: Tensor = self.dropout(self.norm(torch.cat([cls, tokens], dim=1)))  # (B, 1 + T, W)
         known = F.pad(valid, (1, 0), value=True)  # (B, 1 + T)
         cos, sin = turns(x.shape[1], self.config.width // self.config.n_head, tokens)
         for block in self.blocks:

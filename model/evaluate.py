@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from model.batch import Batch
+from model.device import enough_memory
 from model.downstream import Downstream
 from model.events import per_hour_of_sleep
 from model.metrics import (
@@ -26,7 +28,7 @@ from model.metrics import (
     kappa,
     macro_f1,
 )
-from model.tasks import Answer, Level, target_of, years_of
+from model.tasks import Answer, Level, Task, target_of, years_of
 from schemas.errors import ModelError
 
 __all__ = ["Answers", "answer", "report"]
@@ -45,6 +47,8 @@ class Answers:
         Of a night alone (1, n_class); (1, 1) holds years, or the logarithm of a relative risk.
     truth : list of ndarray, shape (n,), (1,), or (1, n_column) where a table of persons has it
         -1, or NaN of what is not a class, where nobody knows.
+    epoch : list of ndarray, shape (n_epoch,), int64
+        Epochs of the night in which the model saw something.
     per_hour : list of (float, float)
         Events an hour of sleep as answered and as scored, of a task of seconds.
     """
@@ -53,6 +57,7 @@ class Answers:
     subject: list[int]
     probability: list[NDArray[np.float64]]
     truth: list[NDArray[Any]]
+    epoch: list[NDArray[np.int64]]
     per_hour: list[tuple[float, float]] = field(default_factory=list)
 
 
@@ -70,7 +75,7 @@ def answer(
     Raises
     ------
     ModelError
-        When the model has none of the modalities, or an answer is not a number.
+        When the model has none of the modalities, an answer is not a number, or memory ran out.
     """
     if modalities is not None and (unknown := set(modalities) - set(model.fusion.modalities)):
         raise ModelError(
@@ -79,11 +84,11 @@ def answer(
             expected=", ".join(model.fusion.modalities),
         )
     model.eval()
-    found = Answers([], [], [], [])
+    found, task = Answers([], [], [], [], []), model.task
     for cpu_batch in nights:
-        batch = cpu_batch.to(device)
-        logits = model(batch, modalities).float()
-        target = target_of(batch, model.task)
+        with enough_memory(saw=f"{len(cpu_batch.recording)} nights", do="Take another device, or fewer at a time."):
+            batch = cpu_batch.to(device)
+            logits, target = model(batch, modalities).float(), target_of(batch, task)
         names = [n for n in batch.samples if modalities is None or n in modalities]
         known = torch.stack([batch.valid[name] for name in names]).any(dim=0)  # (B, T)
         if not logits[known if logits.ndim == 3 else known.any(dim=1)].isfinite().all():
@@ -93,45 +98,34 @@ def answer(
                 why="It would count as the first class.",
                 do="Verify the set; look at the loss of the model's training.",
             )
-        for i in range(len(logits)):
-            if known[i].any():
-                _add(found, model, logits[i], target[i], known[i], batch, i)
+        for i in known.any(dim=1).nonzero()[:, 0].tolist():
+            probability, truth = _of_night(task, logits[i], target[i], known[i])
+            found.recording.append(int(batch.recording[i]))
+            found.subject.append(int(batch.metadata.subject[i]))
+            found.probability.append(probability.double().cpu().numpy())
+            found.truth.append(truth.cpu().numpy())
+            found.epoch.append((batch.start[i] + known[i].nonzero()[:, 0]).cpu().numpy())
+            if task.level is Level.SECOND and "stage" in batch.labels:
+                stage = batch.labels["stage"][i]
+                found.per_hour.append(_per_hour(logits[i], target[i], known[i], stage, task.least_s))
     return found
 
 
-def _add(
-    found: Answers,
-    model: Downstream,
-    logits: torch.Tensor,
-    target: torch.Tensor,
-    known: torch.Tensor,
-    batch: Batch,
-    i: int,
-) -> None:
-    """Add one night: (T, n_out) or (n_out,) logits."""
-    task = model.task
+def _of_night(task: Task, logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Return probabilities and truth of one night: of its (T,) known tokens, or (1, n) of the whole."""
     if task.level is Level.TOKEN:
-        probability, truth = logits[known].softmax(-1), target[known]
-    elif task.level is Level.SECOND:
+        return logits[known].softmax(-1), target[known]
+    if task.level is Level.SECOND:
         yes = logits[known].sigmoid().reshape(-1)
-        probability, truth = torch.stack([1 - yes, yes], -1), target[known].reshape(-1)
-        if "stage" in batch.labels:
-            found.per_hour.append(_per_hour(logits, target, known, batch.labels["stage"][i], task.least_s))
-    elif task.answer is Answer.CLASS:
-        probability, truth = logits.softmax(-1)[None], target[None]
-    elif task.answer is Answer.YEARS:
-        probability, truth = years_of(logits)[None, None], target[None]
-    else:
-        probability, truth = (logits.sigmoid() if task.answer is Answer.MANY else logits)[None], target[None]
-    found.recording.append(int(batch.recording[i]))
-    found.subject.append(int(batch.metadata.subject[i]))
-    found.probability.append(probability.double().cpu().numpy())
-    found.truth.append(truth.cpu().numpy())
+        return torch.stack([1 - yes, yes], -1), target[known].reshape(-1)
+    if task.answer is Answer.CLASS:
+        return logits.softmax(-1)[None], target[None]
+    if task.answer is Answer.YEARS:
+        return years_of(logits)[None, None], target[None]
+    return (logits.sigmoid() if task.answer is Answer.MANY else logits)[None], target[None]
 
 
-def _per_hour(
-    logits: torch.Tensor, target: torch.Tensor, known: torch.Tensor, stage: torch.Tensor, least_s: int
-) -> tuple[float, float]:
+def _per_hour(logits: Tensor, target: Tensor, known: Tensor, stage: Tensor, least_s: int) -> tuple[float, float]:
     """Count in sleep that was scored second by second and that the model saw."""
     seen = known & (target >= 0).all(dim=-1)
     stages = torch.where(seen, stage, -1).cpu().numpy()
@@ -149,33 +143,44 @@ def report(answers: Answers, model: Downstream, modalities: Sequence[str], *, se
     """
     if not answers.truth:
         raise ModelError("no night has any of these modalities", saw=", ".join(modalities), do="Name others.")
+    task = model.task
     facts: dict[str, Any] = {
-        "task": model.task.name,
+        "task": task.name,
         "modalities": list(modalities),
         "n_recordings": len(answers.truth),
         "n_subjects": len(set(answers.subject)),
     }
     subjects = [str(subject) for subject in answers.subject]
-    if model.task.answer is Answer.CLASS:
-        facts |= _of_classes(answers, model.task.classes, subjects, seed)
+    if task.answer is Answer.CLASS:
+        facts |= _of_classes(answers, task.classes, subjects, seed)
         return facts | (_of_events(answers, subjects, seed) if answers.per_hour else {})
     truth, found = np.concatenate(answers.truth), np.concatenate(answers.probability)
-    if model.task.answer is Answer.YEARS:
+    if task.answer is Answer.YEARS:
         error = np.abs(found[:, 0] - truth)
-        interval = interval_over_rows([error], subjects, _mean, seed=seed)
-        return facts | {"mae": _mean(error), "n": int(np.isfinite(error).sum()), "interval": {"mae": interval}}
-    if model.task.answer is Answer.HAZARD:
-        columns = (found[:, 0], truth[:, 0], truth[:, 1])
-        interval = interval_over_rows(columns, subjects, c_index, seed=seed)
+        return facts | {"n": int(np.isfinite(error).sum())} | _judged({"mae": _mean}, (error,), subjects, seed)
+    if task.answer is Answer.HAZARD:
         known = np.isfinite(truth).all(axis=1)
-        counts = {"n": int(known.sum()), "n_event": int(truth[known, 1].sum())}
-        return facts | {"c_index": c_index(*columns), "interval": {"c_index": interval}} | counts
+        facts |= {"n": int(known.sum()), "n_event": int(truth[known, 1].sum())}
+        return facts | _judged({"c_index": c_index}, (found[:, 0], truth[:, 0], truth[:, 1]), subjects, seed)
     by_class = {
-        name: _of_yes_or_no(found[:, k], truth[:, k], subjects, seed) for k, name in enumerate(model.task.classes)
+        name: _of_yes_or_no(found[:, k], truth[:, k], subjects, seed) for k, name in enumerate(task.classes)
     }
     return facts | {
         "classes": by_class,
         "macro_auroc": _mean(np.array([own["auroc"] for own in by_class.values()])),
+    }
+
+
+def _judged(
+    measures: Mapping[str, Callable[..., float]],
+    columns: Sequence[NDArray[Any]],
+    subjects: Sequence[str],
+    seed: int,
+) -> dict[str, Any]:
+    """Return measures of columns with one row a night, and their intervals."""
+    values = {name: measure(*columns) for name, measure in measures.items()}
+    return values | {
+        "interval": {n: interval_over_rows(columns, subjects, m, seed=seed) for n, m in measures.items()}
     }
 
 
@@ -211,21 +216,13 @@ def _of_events(answers: Answers, subjects: Sequence[str], seed: int) -> dict[str
     """Compare events an hour of sleep, night by night."""
     pairs = np.array(answers.per_hour)  # (n_recording, 2)
     error = pairs[:, 0] - pairs[:, 1]
-    interval = interval_over_rows([np.abs(error)], subjects, _mean, seed=seed)
-    facts = {"n": int(np.isfinite(error).sum()), "mae": _mean(np.abs(error)), "bias": _mean(error)}
-    return {"events_per_hour": facts | {"interval": {"mae": interval}, "answered_and_scored": pairs.tolist()}}
+    facts = {"n": int(np.isfinite(error).sum()), "bias": _mean(error), "answered_and_scored": pairs.tolist()}
+    return {"events_per_hour": facts | _judged({"mae": _mean}, (np.abs(error),), subjects, seed)}
 
 
 def _of_yes_or_no(
     score: NDArray[np.float64], truth: NDArray[np.float64], subjects: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """Judge one class of many, over the nights of which it is known."""
-    measures = {"auroc": auroc, "auprc": auprc}
-    return {
-        "n": int(np.isfinite(truth).sum()),
-        "n_yes": int((truth == 1).sum()),
-        **{name: measure(score, truth) for name, measure in measures.items()},
-        "interval": {
-            name: interval_over_rows((score, truth), subjects, m, seed=seed) for name, m in measures.items()
-        },
-    }
+    counts = {"n": int(np.isfinite(truth).sum()), "n_yes": int((truth == 1).sum())}
+    return counts | _judged({"auroc": auroc, "auprc": auprc}, (score, truth), subjects, seed)

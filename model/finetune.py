@@ -20,7 +20,7 @@ from model.optimise import learning_rate, make_optimiser
 from model.tasks import TARGETS, loss_of, target_of, task
 from schemas.errors import CheckpointInvalid, ModelError
 
-__all__ = ["Mode", "finetune", "load_weights", "open_model", "start_model"]
+__all__ = ["Mode", "finetune", "open_model", "start_model"]
 
 Mode = Literal["probe", "lora", "full"]
 
@@ -52,7 +52,7 @@ def start_model(
     else:
         tensors, facts = checkpoint.load(pretrained)
         model = Downstream(RunConfig.from_json(facts["config"]).model, own, is_frozen=mode == "probe")
-        load_weights(model.network, tensors, "average/")
+        checkpoint.fill(model.network, tensors, "average")
     if mode == "lora":
         adapt(model.network, rank)
     return model
@@ -99,7 +99,7 @@ def finetune(
             loss = loss_of(model(batch, names), target_of(batch, model.task), model.task)
             if not torch.isfinite(loss):
                 raise ModelError("the loss is not finite", saw=f"{float(loss.detach())} at step {step}")
-            loss.backward()
+            torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), optim.clip_norm)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -132,23 +132,8 @@ def open_model(path: Path) -> tuple[Downstream, dict[str, Any]]:
             "the checkpoint is of a pre-training run", where=path.name, do="Fine-tune it first: sleep2vec finetune."
         )
     model = Downstream(RunConfig.from_json(facts["config"]).model, task(facts["task"], facts.get("columns", ())))
-    load_weights(model, tensors, "model/")
+    checkpoint.fill(model, tensors, "model")
     return model.eval(), facts
-
-
-def load_weights(module: nn.Module, tensors: dict[str, torch.Tensor], prefix: str) -> None:
-    """Put a checkpoint's tensors of a prefix into a module.
-
-    Raises
-    ------
-    CheckpointInvalid
-        When they do not fit.
-    """
-    own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    try:
-        module.load_state_dict(own)
-    except RuntimeError as error:
-        raise CheckpointInvalid("the checkpoint's tensors do not fit its configuration") from error
 
 
 def _known(batch: Batch, model: Downstream) -> list[str]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from model.batch import Metadata
 from model.config import LossConfig
 
-__all__ = ["Metadata", "dash_info_nce", "negative_weights"]
+__all__ = ["dash_info_nce", "negative_weights"]
 
 UNKNOWN = -1  # code of a sex or site that nobody knows
 

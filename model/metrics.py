@@ -54,7 +54,8 @@ def class_f1(counts: Counts) -> NDArray[np.float64]:
     """Return F1 of every class; NaN for one that is neither there nor answered."""
     hits = np.diag(counts)
     size = counts.sum(0) + counts.sum(1)
-    return np.divide(2 * hits, size, out=np.full(len(counts), np.nan), where=size > 0)
+    f1: NDArray[np.float64] = np.divide(2 * hits, size, out=np.full(len(counts), np.nan), where=size > 0)
+    return f1
 
 
 def macro_f1(counts: Counts) -> float:

@@ -43,7 +43,7 @@ def average_rate(step: int, config: OptimConfig) -> float:
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, rate: float) -> None:
     """Move the average towards the model; buffers are copied."""
-    slow, fast = list(average.parameters()), [p.detach() for p in model.parameters()]
+    slow, fast = ([p.detach() for p in module.parameters()] for module in (average, model))
     torch._foreach_lerp_(slow, fast, 1 - rate)  # one call for all: hundreds of small ones take longer than the work
     for kept, buffer in zip(average.buffers(), model.buffers(), strict=True):
         kept.copy_(buffer)

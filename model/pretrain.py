@@ -96,7 +96,7 @@ class Trainer:
         for batch in batches:
             with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=optim.precision == "bf16"):
                 loss = self._loss(batch) / len(batches)
-            loss.backward()
+            torch.autograd.backward(loss)
             total += float(loss.detach())
         self.ranks.add_gradients(self.network, self.head)
         norm = nn.utils.clip_grad_norm_([*self.network.parameters(), *self.head.parameters()], optim.clip_norm)
@@ -155,7 +155,7 @@ class Trainer:
         }
         return {f"{part}/{name}": value for part, own in parts.items() for name, value in own.items()}
 
-    def restore(self, tensors: dict[str, Tensor], step: int) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
         """Put back what `tensors` gave.
 
         Raises
@@ -163,16 +163,9 @@ class Trainer:
         CheckpointInvalid
             When the checkpoint is of another network.
         """
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            part, _, key = name.partition("/")
-            parts.setdefault(part, {})[key] = value
-        try:
-            for part, module in (("network", self.network), ("head", self.head), ("average", self.average)):
-                module.load_state_dict(parts[part])
-            restore_state(self.optimiser, parts.get("optimiser", {}))
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise CheckpointInvalid("the checkpoint is of another network", do="Start another run.") from error
+        for name, module in (("network", self.network), ("head", self.head), ("average", self.average)):
+            checkpoint.fill(module, tensors, name)
+        restore_state(self.optimiser, checkpoint.part(tensors, "optimiser"))
         self.step = step
 
 
@@ -212,6 +205,8 @@ def pretrain(
     ------
     ModelError
         When the loss is not finite, or memory ran out; the last checkpoint is whole.
+    StorageError
+        When a checkpoint cannot be written; the one before it is whole.
     CheckpointInvalid
         When the folder holds a run of another configuration.
     """
@@ -235,12 +230,12 @@ def pretrain(
 
 def _one_step(trainer: Trainer, batches: Iterator[Batch]) -> Step:
     begun_s = time.monotonic()
-    group = [next(batches).to(trainer.device) for _ in range(trainer.run.optim.accumulate)]
-    ready_s = time.monotonic()
     with enough_memory(
         saw=f"{trainer.run.optim.batch} windows of {trainer.run.optim.window} epochs",
         do="Lower batch and raise accumulate by the same factor; the last checkpoint is whole.",
     ):
+        group = [next(batches).to(trainer.device) for _ in range(trainer.run.optim.accumulate)]
+        ready_s = time.monotonic()
         loss, norm = trainer.learn(group)
     done_s = time.monotonic()
     a, b = group[0].samples

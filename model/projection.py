@@ -15,6 +15,7 @@ class Projection(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.width = config.projection_width
         self.layers = nn.Sequential(
             nn.Linear(config.width, config.width),
             nn.BatchNorm1d(config.width),
@@ -26,7 +27,7 @@ class Projection(nn.Module):
     def forward(self, tokens: Tensor, valid: Tensor) -> Tensor:
         """(B, T, W) and (B, T) → (B, T, projection width); 0 where not valid."""
         known = tokens[valid]  # (n_valid, W)
-        projected = known.new_zeros(*valid.shape, self.layers[-1].num_features)
+        projected = known.new_zeros(*valid.shape, self.width)
         if len(known) == 0 or (self.training and len(known) == 1):  # BatchNorm needs two
             return projected
         unit = F.normalize(self.layers(known), dim=-1)

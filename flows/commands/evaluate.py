@@ -23,6 +23,7 @@ __all__ = ["command"]
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Of the set.")
 @click.option("--modalities", multiple=True, type=click.Choice(MODALITIES), metavar="NAME ...", help="All without.")
 @labels_option
+@click.option("--baseline", type=click.Choice(["yasa"]), help="Staging by another program, on the same epochs.")
 @click.option("--card", is_flag=True, help="Keep the result in the checkpoint's model card.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -32,6 +33,7 @@ def command(
     split: str,
     modalities: tuple[str, ...],
     labels: Path | None,
+    baseline: str | None,
     card: bool,
     device: str,
     as_json: bool,
@@ -44,7 +46,7 @@ def command(
     from model.checkpoint import folder_of
     from model.device import device_of
 
-    found = evaluated(checkpoint, shards, split, modalities, labels, device_of(device))
+    found = evaluated(checkpoint, shards, split, modalities, labels, device_of(device), baseline=baseline)
     if card:
         note(folder_of(checkpoint), without_nan(found))
     click.echo(json.dumps(without_nan(found), indent=2) if as_json else in_words(found))

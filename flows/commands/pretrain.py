@@ -62,13 +62,7 @@ def command(
     options = Options(
         modalities=modalities or None, workers=workers, device=device, rank=ranks.rank, n_rank=ranks.n_rank
     )
-    with_all = open_pairs(
-        shards,
-        window=run.optim.window,
-        batch=run.optim.batch // run.optim.accumulate,
-        seed=run.seed,
-        options=options,
-    )
+    with_all = open_pairs(shards, window=run.optim.window, batch=run.optim.batch, seed=run.seed, options=options)
     held = tuple(map(str, with_all.modalities))
     run = replace(run, model=replace(run.model, modalities=held), loss=run.loss.plain() if plain else run.loss)
     with _progress(run.optim.n_step, quiet=as_json or not ranks.is_first) as show:

@@ -74,7 +74,7 @@ def paired_difference(
     names, place = np.unique(np.asarray([str(name) for name in person]), return_inverse=True)
     arms = np.stack([a, b]).astype(np.float64)  # (2, S, R, ...)
     by_person = np.zeros((2, arms.shape[1], len(names), *arms.shape[3:]))
-    np.add.at(by_person, (slice(None), slice(None), place), arms)
+    np.add.at(np.moveaxis(by_person, 2, 0), place, np.moveaxis(arms, 2, 0))
     by_seed = [_difference(by_person[:, k].sum(axis=1), measure) for k in range(arms.shape[1])]
     generator = np.random.default_rng(seed)
     persons = _draws(generator, len(names), n_draw)

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model import checkpoint
-from model.config import RunConfig
 from model.data.loader import Options, open_nights
+from model.embed import open_encoder
 from model.encoder import Sleep2Vec
 
 __all__ = ["Embedded", "classify", "embed_nights", "open_network", "regress"]
@@ -42,10 +41,7 @@ class Embedded:
 
 def open_network(path: Path) -> Sleep2Vec:
     """Return the averaged network of a pre-training run."""
-    tensors, facts = checkpoint.load(path)
-    network = Sleep2Vec(RunConfig.from_json(facts["config"]).model)
-    network.load_state_dict({k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")})
-    return network.eval()
+    return open_encoder(path).network
 
 
 @torch.no_grad()

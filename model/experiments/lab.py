@@ -15,6 +15,7 @@ from model.downstream import Downstream
 from model.experiments.arms import Tuning, pretrained, tuned
 from model.experiments.judge import judged, less
 from model.experiments.subsets import Scores, Subset, score_subsets
+from model.finetune import Mode
 from schemas.errors import ModelError
 
 __all__ = ["Lab", "Plan", "settings_of"]
@@ -54,7 +55,7 @@ class Plan:
     n_step: int = 200
     batch: int = 4
     learning_rate: float = 3e-3
-    mode: str = "full"
+    mode: Mode = "full"
     n_draw: int = 2000
 
 

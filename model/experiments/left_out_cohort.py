@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from model.experiments.lab import Lab
 from model.experiments.result import Chart, Result
@@ -29,7 +31,7 @@ class Settings:
 def run(lab: Lab, settings: Settings) -> Result:
     """Return κ of both losses in both splits, and DASH less InfoNCE."""
     everything, seeds = tuple(lab.modalities), lab.plan.seeds
-    arms = {"DASH": {"loss.margin": lab.run(0).loss.margin}, "InfoNCE": PLAIN}
+    arms: dict[str, Mapping[str, Any]] = {"DASH": {"loss.margin": lab.run(0).loss.margin}, "InfoNCE": PLAIN}
     models = {
         arm: [lab.tuned(seed, f"cohort-{arm}", lab.pretrained(seed, f"pretrained-{arm}", values)) for seed in seeds]
         for arm, values in arms.items()

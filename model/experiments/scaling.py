@@ -86,7 +86,7 @@ def exponent(points: Sequence[float], found: Sequence[Sequence[Scores]], n_draw:
     person = np.unique(np.array(found[0][0].subject), return_inverse=True)[1]
     counts = np.stack([np.sum([s.counts[_all([s])] for s in scores], axis=0) for scores in found])  # (P, R, C, C)
     by_person = np.zeros((len(found), person.max() + 1, *counts.shape[2:]))
-    np.add.at(by_person, (slice(None), person), counts)
+    np.add.at(np.moveaxis(by_person, 1, 0), person, np.moveaxis(counts, 1, 0))
     n = by_person.shape[1]
     draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=n_draw)
     slopes = [_slope(points, np.tensordot(draw, by_person, (0, 1))) for draw in draws]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from model.batch import Batch
 from model.experiments.lab import Lab
 from model.experiments.result import Chart, Result
-from model.experiments.subsets import score_subsets
+from model.experiments.subsets import Subset, score_subsets
 
 __all__ = ["Settings", "losing", "run"]
 
@@ -31,7 +31,7 @@ def run(lab: Lab, settings: Settings) -> Result:
     everything = tuple(lab.modalities)
     models = [lab.tuned(seed, "any-subset", lab.pretrained(seed)) for seed in lab.plan.seeds]
     whole = [lab.scores(model, [everything]) for model in models]
-    cases = {name: (name,) for name in everything}
+    cases: dict[str, Subset] = {name: (name,) for name in everything}
     cases |= {f"all but {name}": tuple(m for m in everything if m != name) for name in everything}
     rows = []
     for case, lost in cases.items():

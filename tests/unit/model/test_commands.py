@@ -61,6 +61,16 @@ def test_pretrain_leaves_a_checkpoint_metrics_and_the_alignment(shards: Path, ru
     assert json.loads(again.stdout)["checkpoint"].endswith("step-0000006")
 
 
+def test_accumulated_batches_are_whole(shards: Path, tmp_path: Path) -> None:
+    """``accumulate`` adds batches to a step and does not make them smaller."""
+    more = ("--set", "optim.batch=2", "--set", "optim.accumulate=3", "--set", "optim.window=10", "--device", "cpu")
+    common = ("--config", "tiny", "--shards", shards, "--modalities", "spo2", "resp", "--steps", 2)
+    result = in_process("pretrain", *common, "--out", tmp_path, *more)
+    assert result.returncode == 0, result.stderr
+    facts = json.loads((tmp_path / "step-0000002" / "checkpoint.json").read_text())
+    assert facts["loader"]["step"] == 6
+
+
 def test_finetune_and_evaluate_with_any_subset(shards: Path, run: Path) -> None:
     """A head on the run's network answers for all nights, with all modalities, two, or one."""
     out = shards.parent / "head"

@@ -138,7 +138,7 @@ def test_a_checkpoint_of_another_network_is_refused() -> None:
     run = _run()
     tensors = Trainer(run).tensors()
     other = Trainer(replace(run, model=replace(run.model, width=32)))
-    with pytest.raises(CheckpointInvalid, match="another network"):
+    with pytest.raises(CheckpointInvalid, match="do not fit"):
         other.restore(tensors, 0)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -20,7 +22,7 @@ from model.device import enough_memory
 from model.evaluate import answer
 from model.finetune import finetune, open_model, start_model
 from model.pretrain import pretrain
-from schemas.errors import CheckpointInvalid, ModelError
+from schemas.errors import CheckpointInvalid, ModelError, StorageError
 from tests.model_batches import MODALITIES, Endless, batch_of, tiny_run
 
 TENSORS, FACTS = "tensors.safetensors", "checkpoint.json"
@@ -94,9 +96,9 @@ def test_tensors_of_another_shape_or_name_are_refused(
     [
         ({"version": 2}, "another kind"),
         ({"format": "something else"}, "another kind"),
-        ({"config": {"model": 3}}, "no table of values"),
-        ({"config": {"model": {"n_layer": "two"}}}, "another type"),
-        ({"config": {"model": {"wings": 2}}}, "nobody knows"),
+        ({"config": {"model": 3}}, "saw model 3, expected an object"),
+        ({"config": {"model": {"n_layer": "two"}}}, "saw model.n_layer two, expected a valid integer"),
+        ({"config": {"model": {"wings": 2}}}, "saw model.wings 2, expected modalities, token_width"),
         ({"task": "stage9"}, "stage9"),
     ],
 )
@@ -188,6 +190,31 @@ def test_a_batch_without_room_is_told_and_the_last_checkpoint_kept(tmp_path: Pat
     assert checkpoint.load(tmp_path / "run")[1]["step"] == 4
     with pytest.raises(ModelError, match=r"too little memory.*fewer nights"):
         finetune(start_model(run, "stage5", None), [_huge(batch_of(MODALITIES))], tmp_path / "x", run.optim, {})
+    with pytest.raises(ModelError, match=r"too little memory.*fewer at a time"):
+        answer(start_model(run, "stage5", None), [_huge(batch_of(MODALITIES))])
+
+
+def test_a_disk_that_refuses_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    """Files really cannot grow: an error of storage, and what is left over goes with the next checkpoint."""
+    run = tiny_run(4)
+    pretrain(run, Endless(MODALITIES), tmp_path, n_step=2)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, most[1]))
+    try:
+        with pytest.raises(StorageError, match="checkpoint cannot be written"):
+            pretrain(run, Endless(MODALITIES), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert checkpoint.load(tmp_path)[1]["step"] == 2
+    assert list(tmp_path.glob("*.part-*"))
+    pretrain(run, Endless(MODALITIES), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("step-*")) == ["step-0000002", "step-0000004"]
+
+
+def test_memory_that_python_does_not_get_is_told_as_well() -> None:
+    """What the loader cannot allocate is no error of torch."""
+    with pytest.raises(ModelError, match="too little memory"), enough_memory("a batch", "less"):
+        np.empty(1 << 60, np.uint8)
 
 
 def test_other_errors_of_a_device_stay_what_they_are() -> None:

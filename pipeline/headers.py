@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from pipeline.align import make_grid
 from pipeline.batch.workers import Gone, in_workers
 from pipeline.discover import Source
+from pipeline.left_out import without
 from pipeline.places import copy_in, is_remote, scratch_folder, storage_errors
 from pipeline.read.annotations import read_annotations
-from pipeline.read.signal_file import peek
+from pipeline.read.signal_file import HeaderPeek, peek
 from schemas.errors import PsgError, WorkerDied
 from schemas.findings import Finding
+from schemas.hypnogram import Annotations
 from schemas.manifest import CohortManifest
 from schemas.recording import SignalInfo
 
@@ -91,11 +94,11 @@ def _look_at_batch(sources: Sequence[Source], manifest: CohortManifest | None, i
 def _look(source: Source, manifest: CohortManifest | None, *, inside: bool) -> Seen:
     infos: list[SignalInfo] = []
     findings: list[Finding] = []
-    clock_start_s = None
+    headers = []
     try:
         for path in source.signals:
             header = peek(path, manifest.hdf5 if manifest else None)
-            clock_start_s = header.clock_start_s if path == source.signals[0] else clock_start_s
+            headers.append(header)
             labels = {info.label for info in infos}  # parts of a night have the same signals
             new = [_countable(info) for info in header.infos if info.label not in labels]
             infos += [replace(info, index=len(infos) + i) for i, info in enumerate(new)]
@@ -103,7 +106,7 @@ def _look(source: Source, manifest: CohortManifest | None, *, inside: bool) -> S
     except PsgError as error:
         return Seen(header_reason=error.reason, reason=error.reason, error=source.describe(error))
     seen = Seen(tuple(infos), tuple(findings))
-    return seen if manifest is None else _with_annotations(seen, source, manifest, clock_start_s, inside=inside)
+    return seen if manifest is None else _with_annotations(seen, source, manifest, headers, inside=inside)
 
 
 def _countable(info: SignalInfo) -> SignalInfo:
@@ -114,17 +117,33 @@ def _countable(info: SignalInfo) -> SignalInfo:
 
 
 def _with_annotations(
-    seen: Seen, source: Source, manifest: CohortManifest, clock_start_s: float | None, *, inside: bool
+    seen: Seen, source: Source, manifest: CohortManifest, headers: Sequence[HeaderPeek], *, inside: bool
 ) -> Seen:
-    """Add what the annotations say, unless they lie within a file of signals."""
+    """Add what the annotations say, unless they lie within a file of signals, and whether they fit the night."""
+    clock_start_s = headers[0].clock_start_s
     if not inside and any(path in source.signals for path in source.annotations.values()):
         return replace(seen, is_unread=True)
     try:
         with _on_a_disk(source.annotations) as files:
             annotations, found = read_annotations(files, manifest.annotations, clock_start_s=clock_start_s)
+        if len(headers) == 1 and headers[0].duration_s is not None:  # several have gaps between them
+            found += _fit(annotations, source, manifest, headers[0].duration_s, clock_start_s)
     except PsgError as error:
         return replace(seen, reason=error.reason, error=source.describe(error))
     return replace(seen, findings=(*seen.findings, *found), unmapped=dict(annotations.events.unmapped))
+
+
+def _fit(
+    annotations: Annotations,
+    source: Source,
+    manifest: CohortManifest,
+    duration_s: float,
+    clock_start_s: float | None,
+) -> tuple[Finding, ...]:
+    """Return what there is to remark when the stages are laid over the signals; raises as `make_grid`."""
+    rule = manifest.annotations[0] if manifest.annotations else None
+    kept = without(annotations, source.left_out)
+    return make_grid(kept, rule, signal_end_s=duration_s, clock_start_s=clock_start_s)[1]
 
 
 @contextmanager

@@ -52,12 +52,16 @@ class SignalFile(Protocol):
 
 @dataclass(frozen=True)
 class HeaderPeek:
-    """What a file's header says; no sample was read. ``form`` names the format, ``extent`` how much there is."""
+    """What a file's header says; no sample was read. ``form`` names the format, ``extent`` how much there is.
+
+    ``duration_s`` is None where only the data records tell how long the gaps between them are.
+    """
 
     form: str
     extent: str
     infos: tuple[SignalInfo, ...]
     clock_start_s: float | None
+    duration_s: float | None
     findings: tuple[Finding, ...] = ()
 
 
@@ -96,12 +100,15 @@ def peek(path: Path, hdf5: Hdf5Rule | None = None) -> HeaderPeek:
                 f"{record.n_frame} frames at {float(record.rate_hz):g} Hz",
                 record.infos,
                 record.clock_start_s,
+                float(record.n_frame / record.rate_hz),
             )
         case suffix if suffix in _HDF5:
             with open_hdf5(path, hdf5) as file:
-                return HeaderPeek("HDF5", f"{file.duration_s:g} s", file.infos, file.clock_start_s, file.findings)
+                extent = f"{file.duration_s:g} s"
+                return HeaderPeek("HDF5", extent, file.infos, file.clock_start_s, file.duration_s, file.findings)
         case _:
             header = read_header(path)
             form = ("BDF" if header.is_bdf else "EDF") + ("+" if header.is_plus else "")
             extent = f"{header.n_record} of {float(header.record_duration_s):g} s"
-            return HeaderPeek(form, extent, header.infos, header.clock_start_s, header.findings)
+            duration_s = None if header.is_discontinuous else header.duration_s
+            return HeaderPeek(form, extent, header.infos, header.clock_start_s, duration_s, header.findings)

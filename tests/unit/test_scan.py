@@ -189,6 +189,14 @@ def test_a_damaged_scoring_is_a_reason(root: Path) -> None:
     assert next(row.n for row in census.judgement.labels if row.label == "EEG C4-M1") == 6
 
 
+def test_processes_see_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several of them look at many files; the answer and its order are those of one."""
+    monkeypatch.setattr("pipeline.headers._FEW", 1)
+    monkeypatch.setattr("pipeline.headers._A_BATCH", 2)
+    manifest = load_manifest(str(root / "lab.yaml"))
+    assert scan(manifest, root, workers=2) == scan(manifest, root)
+
+
 def test_an_empty_folder_is_the_wrong_folder(tmp_path: Path) -> None:
     """It says which names it looks for."""
     (tmp_path / "notes.txt").touch()

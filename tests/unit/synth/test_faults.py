@@ -9,8 +9,10 @@ import edfio
 import numpy as np
 import pytest
 
+from pipeline.manifests import load_manifest
 from pipeline.read.annotations import read_annotations
 from pipeline.read.edf import open_edf
+from pipeline.scan import scan
 from pipeline.synth import PlantedFault, SynthReport, load_recipe, synthesise
 from pipeline.synth.edf_patch import EdfPatch
 from pipeline.synth.faults import FAULTS
@@ -74,6 +76,14 @@ def test_the_readers_see_the_damage(broken: SynthReport, name: str) -> None:
 def test_what_later_steps_must_see_does_not_stop_the_readers(broken: SynthReport, name: str) -> None:
     """Labels, units, constant signals and people are not the readers' business."""
     assert seen(*paths(broken, name))[0] is None
+
+
+def test_a_census_foretells_every_failure(broken: SynthReport) -> None:
+    """Headers and annotations alone tell which recordings a conversion would refuse, and for which reason."""
+    census = scan(load_manifest("shhs"), broken.out)
+    foretold = {recording.key.removeprefix("shhs/"): recording.reason for recording in census.recordings}
+    planted = {fault.recording: FAULTS[fault.fault].reason for fault in broken.faults}
+    assert foretold == dict.fromkeys(broken.recordings) | planted
 
 
 @pytest.mark.parametrize("fault", FAULTS.values())

@@ -128,6 +128,7 @@ def print_readiness(census: Census) -> None:
             f"{facts['n_without_subject']} without subject row"
         )
     _print_failing(facts["would_fail"])
+    _print_units(facts["mixed_units"])
     if census.judgement.cohort is None:
         return
     for what, keys in facts["without"].items():
@@ -143,6 +144,12 @@ def print_readiness(census: Census) -> None:
     for code, n in facts["findings"].items():
         click.echo(f"  finding {n:8d} x {code} {FINDINGS[code].title}")
     _print_shares(facts["label_use"])
+
+
+def _print_units(units: Mapping[str, Mapping[str, int]]) -> None:
+    for label, counts in units.items():
+        words = ", ".join(f"{unit or 'blank'} in {n}" for unit, n in counts.items())
+        click.echo(f"  units of {label!r} differ: {words}")
 
 
 def _print_failing(reasons: Mapping[str, Mapping[str, Any]]) -> None:
@@ -176,6 +183,7 @@ def print_judgement(judgement: Judgement) -> None:
     if "n_files" in facts:
         click.echo(f"{judgement.cohort}: {facts['n_would_convert']} of {facts['n_files']} files would convert")
         _print_failing(facts["would_fail"])
+        _print_units(facts["mixed_units"])
     else:
         click.echo(f"{judgement.cohort}: labels alone were counted; they do not tell which files would convert")
     _print_shares(facts["label_use"])

@@ -14,7 +14,7 @@ from schemas.montage import ChannelRule
 from schemas.recording import SignalInfo
 from schemas.units import parse_unit
 
-__all__ = ["remarks_on"]
+__all__ = ["remarks_on", "unit_name"]
 
 # What the header's range must at least be able to hold, from end to end, in the kind's unit.
 _LEAST_SPAN: dict[Kind, float] = {
@@ -55,6 +55,15 @@ def remarks_on(info: SignalInfo, leads: Sequence[tuple[ChannelRule, float]]) -> 
     for rule, factor in leads:
         found += _of_range(info, rule, abs(factor))
     return tuple(dict.fromkeys(found))
+
+
+def unit_name(text: str) -> str:
+    """Return one name for all spellings of a unit; what is in no table stays as it is, a blank one is blank."""
+    try:
+        unit = parse_unit(text)
+    except UnitUnexpected:
+        return text
+    return unit.value if unit else ""
 
 
 def _of_range(info: SignalInfo, rule: ChannelRule, factor: float) -> list[str]:

@@ -72,14 +72,21 @@ def look_at_all(
         Processes; one, or few recordings, and it is done here.
     """
     look = partial(_look_at_batch, manifest=manifest, inside=inside)
+    known: dict[tuple[SignalInfo, ...], tuple[SignalInfo, ...]] = {}  # an archive has few headers that differ
     if workers == 1 or len(sources) <= _FEW:
-        return look(sources)
+        return [_sharing(seen, known) for seen in look(sources)]
     batches = [sources[start : start + _A_BATCH] for start in range(0, len(sources), _A_BATCH)]
     found: dict[int, list[Seen]] = {}
     with closing(in_workers(batches, look, workers=workers, timeout_s=None)) as answers:
         for batch, answer in answers:
-            found[id(batch)] = [_gone(source) for source in batch] if isinstance(answer, Gone) else answer
+            seen_ones = [_gone(source) for source in batch] if isinstance(answer, Gone) else answer
+            found[id(batch)] = [_sharing(seen, known) for seen in seen_ones]
     return [seen for batch in batches for seen in found[id(batch)]]
+
+
+def _sharing(seen: Seen, known: dict[tuple[SignalInfo, ...], tuple[SignalInfo, ...]]) -> Seen:
+    """Return the same with the signals of the first recording that has equal ones."""
+    return replace(seen, infos=known.setdefault(seen.infos, seen.infos))
 
 
 def _gone(source: Source) -> Seen:

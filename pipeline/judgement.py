@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.census import Counted, LabelCount, Montage, occurrences
 from pipeline.channels import ChannelPlan, resolve
-from pipeline.header_remarks import remarks_on
+from pipeline.header_remarks import remarks_on, unit_name
 from schemas.errors import PsgError
 from schemas.findings import Finding
 from schemas.manifest import CohortManifest
@@ -153,6 +153,14 @@ class Judgement:
             **named,
         }
 
+    def mixed_units(self) -> dict[str, dict[str, int]]:
+        """Return labels that have several units, each with how often: some of the headers may be wrong."""
+        units: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in self.labels:
+            if row.unit is not None:
+                units[row.label][unit_name(row.unit)] += row.n
+        return {label: dict(found.most_common()) for label, found in units.items() if len(found) > 1}
+
     def to_json(self) -> dict[str, Any]:
         """Return what would become of the counted files as plain values; of labels alone, only their shares."""
         if not self.montages:
@@ -177,6 +185,7 @@ class Judgement:
                 }
                 for reason, rows in sorted(failing.items())
             },
+            "mixed_units": self.mixed_units(),
             "label_use": self.shares(),
         }
 
@@ -260,6 +269,7 @@ class _Judge:
         self._manifest, self._visit = manifest, visit or ""
         self._rules: dict[str, list[tuple[ChannelRule, int | None]]] = defaultdict(list)
         self._aliases: dict[str, str] = {}
+        self._near: dict[str, str] = {}
         self._ignored: set[str] = set()
         if manifest is None:
             return
@@ -322,8 +332,7 @@ class _Judge:
             return Fate(Use.LEFT_OVER, remarks=("the rule wants another signal of that name",))
         if folded in self._ignored:
             return Fate(Use.IGNORED)
-        return Fate(Use.LEFT_OVER, nearest=self._nearest(folded))
-
-    def _nearest(self, folded: str) -> str:
-        near = difflib.get_close_matches(folded, self._aliases, 1, 0.5)
-        return self._aliases[near[0]] if near else ""
+        if folded not in self._near:
+            near = difflib.get_close_matches(folded, self._aliases, 1, 0.5)
+            self._near[folded] = self._aliases[near[0]] if near else ""
+        return Fate(Use.LEFT_OVER, nearest=self._near[folded])

@@ -100,6 +100,7 @@ class Census:
                 for reason, rows in sorted(reasons.items())
             },
             "without": without,
+            "mixed_units": self.judgement.mixed_units(),
             "label_use": self.judgement.shares(),
         }
 

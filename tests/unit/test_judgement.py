@@ -159,6 +159,13 @@ def test_without_a_manifest_nothing_is_judged() -> None:
     ]
 
 
+def test_several_units_of_one_label_are_told() -> None:
+    """Spellings of one unit are one; another unit, or none, may be a mistake in some of the headers."""
+    units = {"uV": 90, "\u00b5V": 5, "mV": 3, "": 2}
+    counted = Counted(tuple(montage(("ECG", unit), ("SpO2", "%"), n=n) for unit, n in units.items()), ())
+    assert judge(None, counted).mixed_units() == {"ECG": {"uV": 95, "mV": 3, "": 2}}
+
+
 ODD = {  # label, unit, range: what is said
     ("ECG", "mV", 5.0, -5.0): "its range is the wrong way round",
     ("ECG", "uV", -5.0, 5.0): "its range spans 0.01 mV, too little for electrocardiogram: is the unit right?",

@@ -22,7 +22,7 @@ __all__ = ["COLUMNS", "Counted", "LabelCount", "Montage", "group", "occurrences"
 # Of a table that scan writes. The last five are what a manifest makes of the signal; they are not read back.
 COLUMNS = (
     *("montage", "n", "visit", "label", "nth", "rate_hz", "unit", "range_low", "range_high", "usable"),
-    *("files", "reason", "becomes", "channels", "nearest", "remarks"),
+    *("files", "unreadable", "reason", "becomes", "channels", "nearest", "remarks"),
 )
 _NEEDED = {"montage", "n", "label", "rate_hz", "unit"}  # to judge whole files
 _NEEDED_OF_COUNTS = {"n", "label"}
@@ -151,7 +151,7 @@ def rows_of(number: int, montage: Montage, judged: Sequence[Mapping[str, object]
     """
     head = {"montage": number, "n": montage.n, "visit": montage.visit or "", "files": montage.files}
     if not montage.infos:
-        yield head | {"reason": montage.reason}
+        yield head | {"unreadable": montage.reason, "reason": montage.reason}
     for index, (nth, info) in enumerate(occurrences(montage.infos)):
         yield {
             **head,
@@ -264,5 +264,5 @@ def _montages(lines: Sequence[_Line]) -> Iterator[Montage]:
         signals = [line for line in members if line.text("label") or line.text("rate_hz")]
         infos = tuple(line.info(index) for index, line in enumerate(signals))
         yield Montage(
-            first.whole("n"), infos, first.text("visit") or None, first.text("reason"), first.text("files")
+            first.whole("n"), infos, first.text("visit") or None, first.text("unreadable"), first.text("files")
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.census import COLUMNS
 from pipeline.judgement import Use
 from pipeline.manifests import load_manifest
 from pipeline.scan import scan
@@ -226,6 +228,27 @@ def test_a_census_is_carried_elsewhere(root: Path, tmp_path: Path) -> None:
     assert {reason: rows["n"] for reason, rows in told["would_fail"].items()} == {
         reason: rows["n"] for reason, rows in known["would_fail"].items()
     }
+
+
+def test_a_mended_manifest_is_tried_on_the_old_table(root: Path) -> None:
+    """What the table says of a verdict is not read back: once the unit is explained, all convert."""
+    blind = json.loads(json.dumps(MANIFEST))
+    blind["montage"][1].pop("unit_when_blank")
+    (root / "blind.yaml").write_text(yaml.safe_dump(blind), "utf-8")
+    in_process("scan", "blind.yaml", "--root", ".", "--csv", "scan.csv", cwd=root)
+    before, after = (
+        json.loads(in_process("manifest", "check", name, "--scan", "scan.csv", "--json", cwd=root).stdout)
+        for name in ("blind.yaml", "lab.yaml")
+    )
+    assert (before["n_would_convert"], after["n_would_convert"]) == (1, 6)
+    assert before["would_fail"]["unit_missing"]["first"].startswith("montage 1: 'Fluss' has a blank unit")
+
+
+def test_the_page_describes_the_table() -> None:
+    """Every column is in docs/scan.md, in its order."""
+    page = (Path(__file__).parents[2] / "docs" / "scan.md").read_text("utf-8")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page.split("## The table")[1], re.MULTILINE)
+    assert tuple(re.findall(r"`(\w+)`", " ".join(rows))) == COLUMNS
 
 
 def test_what_people_read(root: Path) -> None:

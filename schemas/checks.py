@@ -62,10 +62,10 @@ CHECKS: Mapping[str, CheckSpec] = MappingProxyType(
             "PSG-Q002", "amplitude over the night's median, for three minutes less than", 0.03, "1", _OURS
         ),
         "wrong_range": CheckSpec(
-            "PSG-Q003", "amplitude of the night beyond the usual range, times more than", 2.0, "1", _OURS
+            "PSG-Q003", "amplitude beyond the usual range, times more than", 2.0, "1", _OURS
         ),
         "unit_factor": CheckSpec(
-            "PSG-Q004", "the same, and within it a thousand times off, times more than", 20.0, "1", _OURS
+            "PSG-Q004", "amplitude off the middle of the usual range, times at least", 200.0, "1", _OURS
         ),
         "ecg_inverted": CheckSpec(
             "PSG-Q005", "upright part of the median beat, -1 to 1, less than", -0.3, "1", f"{_AASM}: lead II"
@@ -80,7 +80,7 @@ CHECKS: Mapping[str, CheckSpec] = MappingProxyType(
         "mislabelled": CheckSpec(
             "PSG-Q009",
             "correlation of an EOG with an EEG less that with the other EOG in wake and REM, more than",
-            0.3,
+            0.05,
             "1",
             f"{_AASM}: eyes move the two EOG against each other; {_OURS}",
         ),

@@ -38,7 +38,7 @@ def _correlated(night: NightView, waves: Sequence[Channel]) -> list[tuple[Channe
     whole = {c.plan.channel: night.whole(c) & (night.rms[c.plan.channel] > 0) for c in waves}
     common = evenly(np.all(list(whole.values()), axis=0), _N_EPOCH)
     if common.size == _N_EPOCH:
-        matrix = np.corrcoef(np.stack([c.value[common].reshape(-1) for c in waves]))
+        matrix = np.asarray(np.corrcoef(np.stack([c.value[common].reshape(-1) for c in waves])))
         pairs = combinations(range(len(waves)), 2)
         return [(waves[i], waves[j], float(matrix[i, j])) for i, j in pairs]
     found = []
@@ -46,7 +46,7 @@ def _correlated(night: NightView, waves: Sequence[Channel]) -> list[tuple[Channe
         both = evenly(whole[one.plan.channel] & whole[other.plan.channel], _N_EPOCH)
         if both.size == _N_EPOCH:
             pair = [channel.value[both].reshape(-1) for channel in (one, other)]
-            found.append((one, other, float(np.corrcoef(pair)[0, 1])))
+            found.append((one, other, float(np.asarray(np.corrcoef(pair))[0, 1])))
     return found
 
 

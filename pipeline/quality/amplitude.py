@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -18,7 +19,6 @@ from schemas.quality import QualityFlag
 __all__ = ["dropped_out", "flat", "range_end", "unit_factor", "wrong_range"]
 
 _DROP_EPOCHS = 6  # three minutes: nobody stops breathing for so long
-_THOUSAND = 1000.0  # micro, milli, and the unit itself
 _SLIP = CHECKS["unit_factor"].limit  # from where on a thousand is the likelier reason
 
 # Usual root mean square of an epoch in the stored band, median of a night, in the kind's unit: from a small child's
@@ -27,7 +27,7 @@ _USUAL_RMS: Mapping[Kind, tuple[float, float]] = MappingProxyType(
     {
         Kind.EEG: (2.0, 150.0),
         Kind.EOG: (2.0, 250.0),
-        Kind.EMG: (0.2, 150.0),
+        Kind.EMG: (0.2, 60.0),
         Kind.LEG_EMG: (0.2, 250.0),
         Kind.ECG: (0.02, 2.0),
     }
@@ -78,19 +78,18 @@ def dropped_out(night: NightView, limit: float) -> Said:
 
 
 def wrong_range(night: NightView, limit: float) -> Said:
-    """Keep the amplitude of every wave, and remark on those that no unit's slip explains."""
+    """Keep the amplitude of every wave, and remark on those that no slip of the unit explains."""
     for name, value in night.amplitude.items():
         yield Measure("amplitude", value, name)
     for channel, size, usual in _sizes(night):
-        times = _times_outside(size, usual)
-        if times > limit and not (times > _SLIP and _slipped(size, usual)):
+        if _times_outside(size, usual) > limit and _times_off(size, usual) < _SLIP:
             yield Remark(_words(size, usual, channel), channel.plan.channel)
 
 
 def unit_factor(night: NightView, limit: float) -> Said:
-    """Remark on amplitudes that would be usual in a unit a thousand times larger or smaller."""
+    """Remark on amplitudes that are nearer to usual ones a thousand times larger or smaller."""
     for channel, size, usual in _sizes(night):
-        if _times_outside(size, usual) > limit and _slipped(size, usual):
+        if _times_off(size, usual) >= limit:
             yield Remark(_words(size, usual, channel), channel.plan.channel)
 
 
@@ -121,9 +120,10 @@ def _times_outside(size: float, usual: tuple[float, float]) -> float:
     return max(low / max(size, 1e-30), size / high, 1.0)
 
 
-def _slipped(size: float, usual: tuple[float, float]) -> bool:
-    """Tell whether a size would be usual a thousand times larger or smaller."""
-    return any(_times_outside(size * factor, usual) == 1.0 for factor in (_THOUSAND, 1 / _THOUSAND))
+def _times_off(size: float, usual: tuple[float, float]) -> float:
+    """Return by what factor a size is off the middle of a range."""
+    ratio = max(size, 1e-30) / math.sqrt(usual[0] * usual[1])
+    return max(ratio, 1 / ratio)
 
 
 def _words(size: float, usual: tuple[float, float], channel: Channel) -> str:

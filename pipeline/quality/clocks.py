@@ -46,13 +46,13 @@ def flow_differs(night: NightView, limit: float) -> Said:
     belts = [value for name in BELTS if (value := night.value(name)) is not None]
     for name in FLOWS:
         flow = night.value(name)
-        found = [] if flow is None else [_drift(belt, flow) for belt in belts[:1]]
-        votes = [drift.vote for drift in found if drift is not None]
-        if not votes:
+        found = (None if flow is None else _drift(belt, flow) for belt in belts)
+        first = next((drift for drift in found if drift is not None), None)
+        if first is None:
             continue
-        yield Measure("breathing_agreement", max(votes), name)
-        if max(votes) < limit:
-            yield Remark(f"correlation with the belts is {max(votes):.2f} at the best lag", name)
+        yield Measure("breathing_agreement", first.vote, name)
+        if first.vote < limit:
+            yield Remark(f"correlation with the belts is {first.vote:.2f} at the best lag", name)
 
 
 def clock_drift(night: NightView, limit: float) -> Said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def check_counts(signal: Signal, *, offset_s: float, n_epoch: int) -> CountCheck
     return CountCheck(flat, range_end & ~flat, n_outside)
 
 
-def _rests_at_an_end(digital: NDArray[np.generic], low: int, high: int) -> NDArray[np.bool_]:
+def _rests_at_an_end(digital: NDArray[Any], low: int, high: int) -> NDArray[np.bool_]:
     """Return the records in which three samples in a row lie at an end of the range or beyond it."""
     end = (digital <= low) | (digital >= high)
     if digital.shape[1] < _PLATEAU:

@@ -24,7 +24,7 @@ def spo2_stuck(night: NightView, limit: float) -> Said:
     stuck = np.zeros(value.size, bool)
     for run in np.flatnonzero(length_s > limit):
         stuck[edges[run] : edges[run + 1]] = True
-    whole = stuck.reshape(oximeter.value.shape).all(axis=1)
+    whole = np.asarray(np.all(stuck.reshape(oximeter.value.shape), axis=1), bool)
     if stuck.any():
         yield Mark("spo2", whole, QualityFlag.STUCK)
         yield Remark(f"one reading for {length_s.max() / 60:.0f} minutes", "spo2", whole)

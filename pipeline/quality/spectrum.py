@@ -79,7 +79,7 @@ def _power(raw: Floats, rate_hz: float, hz: list[float]) -> NDArray[np.float64]:
     window = np.hanning(n + 1)[:n]
     turn = np.exp(-2j * np.pi * np.outer(np.arange(n) / rate_hz, hz)) * (window / window.sum())[:, None]
     level = raw - raw.mean(axis=1, keepdims=True)
-    return np.square(2 * np.abs(level @ turn.astype(np.complex64)))
+    return np.asarray(np.square(2 * np.abs(level @ turn.astype(np.complex64))), np.float64)
 
 
 def emg_envelope(night: NightView, limit: float) -> Said:

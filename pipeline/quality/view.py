@@ -115,7 +115,7 @@ class NightView:
 
     def whole(self, channel: Channel) -> NDArray[np.bool_]:
         """Return the epochs in which no sample is missing and the sensor does not rest; shape (n_epoch,)."""
-        return (channel.usable == 1) & ((channel.flag & np.uint16(UNUSABLE)) == 0)
+        return np.asarray((channel.usable == 1) & ((channel.flag & np.uint16(UNUSABLE)) == 0), bool)
 
     @cached_property
     def rms(self) -> dict[str, NDArray[np.float32]]:
@@ -135,7 +135,7 @@ class NightView:
 
 def _rms(value: NDArray[np.float32] | NDArray[np.int8]) -> NDArray[np.float32]:
     square = np.einsum("ij,ij->i", value, value)  # one pass, no copy
-    return np.sqrt(square / np.float32(value.shape[1])).astype(np.float32)
+    return np.asarray(np.sqrt(square / np.float32(value.shape[1])), np.float32)
 
 
 def evenly(mask: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
@@ -143,4 +143,4 @@ def evenly(mask: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
     places = np.flatnonzero(mask)
     if places.size <= most:
         return places
-    return places[np.linspace(0, places.size - 1, most).round().astype(np.intp)]
+    return np.asarray(places[np.linspace(0, places.size - 1, most).round().astype(np.intp)])

@@ -5,7 +5,7 @@ Sizes are drawn, from what is just worth a remark to the gross, so that a share 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from pipeline.synth.night_files import NightFiles
 from pipeline.synth.night_samples import NightSamples
 from pipeline.synth.noise import Floats, smooth_noise
+from schemas.vocabulary import EPOCH_S
 
 __all__ = ["SENSOR_FAULTS", "SensorFault", "plant"]
 
 _ELECTRODES = ("eeg", "eog", "emg_chin")
 _BELTS = ("thor", "abdo")
 _FLOWS = ("nasal_pressure", "thermistor")
+_WAKE = "Wake|0"
 _AMPLIFIED = (*_ELECTRODES, "ecg")  # signals of a known unit
 
 
@@ -32,10 +34,11 @@ class SensorFault:
     finding: str
 
 
-def plant(name: str, files: NightFiles) -> None:
-    """Break the files of one complete recording."""
+def plant(names: Sequence[str], files: NightFiles) -> None:
+    """Break the files of one complete recording, in several ways at once where they do not meet in one sensor."""
     night = NightSamples(files)
-    SENSOR_FAULTS[name].apply(night)
+    for name in names:
+        SENSOR_FAULTS[name].apply(night)
     night.save()
 
 
@@ -85,8 +88,8 @@ def _scale_header(night: NightSamples, signal: int, factor: float) -> None:
 
 
 def _attenuate(night: NightSamples) -> None:
-    """Write a header whose gain is forty to eighty times too small."""
-    _scale_header(night, night.pick(*_AMPLIFIED), 1 / night.rng.uniform(40, 80))
+    """Write a header whose gain is 25 to 40 times too small; what a chin usually has is too wide to tell."""
+    _scale_header(night, night.pick("eeg", "eog", "ecg"), 1 / night.rng.uniform(25, 40))
 
 
 def _slip_unit(night: NightSamples) -> None:
@@ -111,7 +114,7 @@ def _hum(night: NightSamples) -> None:
         turns = hz * np.arange(value.size) / rate_hz + np.interp(
             np.arange(value.size) / rate_hz, np.arange(drift.size), drift
         )
-        return value + (uv * np.sin(2 * np.pi * turns)).astype(np.float32)
+        return np.asarray(value + uv * np.sin(2 * np.pi * turns), np.float32)
 
     _change(night, signal, add)
 
@@ -153,7 +156,7 @@ def _other_pulse(night: NightSamples) -> None:
 def _other_flow(night: NightSamples) -> None:
     """Play the sensors of flow backwards: another night's, as far as the belts are concerned."""
     for signal in night.files.signals(*_FLOWS):
-        _change(night, signal, lambda value: value[::-1].copy())
+        _change(night, signal, lambda value: np.asarray(value[::-1], np.float32))
 
 
 def _freeze(night: NightSamples) -> None:
@@ -182,7 +185,8 @@ def _drift(night: NightSamples) -> None:
 
         def late(value: Floats, rate_hz: int = rate_hz) -> Floats:
             place = np.arange(value.size, dtype=np.float64)
-            return np.interp(place + moved_s * rate_hz * place / value.size, place, value).astype(np.float32)
+            moved = np.interp(place + moved_s * rate_hz * place / value.size, place, value)
+            return np.asarray(moved, np.float32)
 
         _change(night, signal, late)
 
@@ -191,13 +195,13 @@ def _shift_stages(night: NightSamples) -> None:
     """Move the scoring by five to twelve minutes against everything else; the end that is free is wake."""
     words = night.concepts
     by = int(night.rng.integers(10, 25))
-    wake = ["Wake|0"] * by
-    night.concepts = wake + words[:-by] if night.rng.random() < 0.5 else words[by:] + wake
+    wake = [_WAKE] * by
+    night.score(wake + words[:-by] if night.rng.random() < 0.5 else words[by:] + wake)
 
 
 def _score_as(word: str) -> Callable[[NightSamples], None]:
     def score(night: NightSamples) -> None:
-        night.concepts = ["Wake|0" if concept == "Wake|0" else word for concept in night.concepts]
+        night.score([_WAKE if concept == _WAKE else word for concept in night.concepts])
 
     return score
 
@@ -205,12 +209,11 @@ def _score_as(word: str) -> Callable[[NightSamples], None]:
 def _move_events(night: NightSamples) -> None:
     """Score hypopneas of ten seconds while the person is awake, as many as there are others and ten more."""
     words = night.concepts
-    first_s = min(float(event["start"]) for event in night._stage_events())
-    awake = [i for i, word in enumerate(words) if word == "Wake|0"]
+    awake = [i for i, word in enumerate(words) if word == _WAKE]
     n_other = night.xml.count("pnea|") + night.xml.count("Arousal|")
     for number in range(n_other + 10):
         epoch = awake[number % len(awake)]
-        start_s = first_s + 30 * epoch + night.rng.uniform(0, 15)
+        start_s = night.first_scored_s + EPOCH_S * epoch + night.rng.uniform(0, 15)
         night.add_event("Respiratory|Respiratory", "Hypopnea|Hypopnea", start_s, 10.0)
 
 
@@ -243,10 +246,10 @@ def _lose_breaths(night: NightSamples) -> None:
 
 
 def _bouts(rng: np.random.Generator, n_second: int) -> NDArray[np.float32]:
-    """Return 1 in bouts of a minute and a half, and a fiftieth in pauses of two minutes and a half."""
+    """Return 1 in bouts of a minute, and next to nothing in pauses of three minutes."""
     gain = np.full(n_second, 0.06, np.float32)
     for start in range(int(rng.integers(0, 200)), n_second, 240):
-        gain[start : start + 80] = 1.0
+        gain[start : start + 60] = 1.0
     return gain
 
 
@@ -269,7 +272,7 @@ SENSOR_FAULTS: Mapping[str, SensorFault] = MappingProxyType(
         "spo2_low": SensorFault(_misread, "PSG-Q014"),
         "clock_drift": SensorFault(_drift, "PSG-Q015"),
         "hypnogram_shifted": SensorFault(_shift_stages, "PSG-Q016"),
-        "one_stage": SensorFault(_score_as("Wake|0"), "PSG-Q017"),
+        "one_stage": SensorFault(_score_as(_WAKE), "PSG-Q017"),
         "sleep_wake": SensorFault(_score_as("Stage 2 sleep|2"), "PSG-A006"),
         "events_in_wake": SensorFault(_move_events, "PSG-Q018"),
         "beat_coverage": SensorFault(_lose_beats, "PSG-Q019"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,9 +76,14 @@ class NightSamples:
             words += [event["concept"]] * round(float(event["duration"]) / EPOCH_S)
         return words
 
-    @concepts.setter
-    def concepts(self, words: list[str]) -> None:
-        start_s = min(float(event["start"]) for event in self._stage_events())
+    @property
+    def first_scored_s(self) -> float:
+        """Start of the first scored epoch, seconds from recording start."""
+        return float(self._stage_events()[0]["start"])
+
+    def score(self, words: Sequence[str]) -> None:
+        """Give the epochs other words."""
+        start_s = self.first_scored_s
         kept = _EVENT.sub(lambda match: "" if match["type"] == _STAGES else match[0], self.xml)
         rows = [_event(_STAGES, word, start_s + EPOCH_S * i, EPOCH_S) for i, word in enumerate(words)]
         self.xml = kept.replace("</ScoredEvents>", "".join(rows) + "</ScoredEvents>")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline.places import storage_errors
+from pipeline.places import is_remote, storage_errors
 from pipeline.report.assets import check_installed, write_assets, write_file
 from pipeline.write.ledger import read_plain_rows, store_path
 from pipeline.write.lock import LEDGER_FOLDER
@@ -70,9 +71,11 @@ def stores_in(out: Path, recordings: Sequence[str]) -> list[Path]:
 
 def report_of_store(store: Path) -> Path:
     """Return the folder of the report that a store's page belongs to: its output's, else one beside the store."""
-    out = store.absolute().parent.parent
+    whole = store if is_remote(store) else store.absolute()
+    out = whole.parent.parent
     with storage_errors("the output cannot be read", where=out.name):
-        return (out if (out / LEDGER_FOLDER).is_dir() else store.parent) / REPORT
+        report = (out if (out / LEDGER_FOLDER).is_dir() else whole.parent) / REPORT
+    return report if is_remote(store) or store.is_absolute() else Path(os.path.relpath(report))
 
 
 def write_recording_page(store: Path, report: Path) -> Path:

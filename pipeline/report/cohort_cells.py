@@ -6,7 +6,7 @@ Counted are persons, or recordings where no person is known: those that failed o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ from schemas.findings import FINDINGS
 from schemas.vocabulary import Outcome
 
 __all__ = [
-    *("COVERAGE", "EVERY_SITE", "NO_CHANNEL", "Found", "ages_by_site", "channels_table", "coverage", "found"),
-    *("outcomes", "reasons", "show_cross"),
+    *("COVERAGE", "EVERY_SITE", "NO_CHANNEL", "Found", "ages_by_site", "channels_table", "coverage"),
+    *("coverage_by_recording", "found", "outcomes", "reasons", "show_cross"),
 ]
 
 # Classes of a channel's usable part of a night: its least value, and its name.
@@ -129,6 +129,17 @@ def _nights(cells: Mapping[str, tuple[int, int]], *, small: bool) -> dict[str, s
     """Return the nights of every cell of (nights, persons), withheld where the persons are few."""
     shown = show_cells({name: persons for name, (_, persons) in cells.items()}, small=small)
     return {name: str(cells[name][0]) if text.isdecimal() else text for name, text in shown.items()}
+
+
+def coverage_by_recording(
+    channels: pl.DataFrame, names: Sequence[str]
+) -> tuple[list[str], list[list[float | None]]]:
+    """Return channels, and for each the usable part of the night of some recordings; None without the channel."""
+    own = channels.filter(pl.col("recording").is_in(list(names))).select("recording", "channel", "coverage")
+    part = {(recording, channel): value for recording, channel, value in own.iter_rows()}
+    n_recording = own.group_by("channel").len().sort("len", "channel", descending=[True, False])
+    rows = n_recording["channel"].to_list()
+    return rows, [[part.get((name, channel)) for name in names] for channel in rows]
 
 
 def channels_table(recordings: pl.DataFrame, channels: pl.DataFrame, *, small: bool) -> list[dict[str, Any]]:

@@ -93,11 +93,14 @@ class CohortFacts:
         All of them, worst first.
     problems : tuple of Problem
         Stores that the ledger knows and that could not be read.
+    channels : DataFrame
+        The catalog's table.
     """
 
     shared: Shared
     recordings: tuple[RecordingFacts, ...]
     problems: tuple[Problem, ...]
+    channels: pl.DataFrame
 
 
 def cohort_facts(out: Path, *, against: Sequence[Reference] = (), small_cells: bool = False) -> CohortFacts:
@@ -129,7 +132,8 @@ def cohort_facts(out: Path, *, against: Sequence[Reference] = (), small_cells: b
     drift = cohort_drift(catalog.recordings, catalog.channels, months)
     references = against or shipped_references()
     shared = _shared(ledger, catalog, drift, references, small=small_cells)
-    return CohortFacts(shared, _recordings(ledger, catalog.recordings, drift), catalog.problems)
+    listed = _recordings(ledger, catalog.recordings, drift)
+    return CohortFacts(shared, listed, catalog.problems, catalog.channels)
 
 
 def reference_at(out: Path) -> Reference:

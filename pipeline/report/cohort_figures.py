@@ -17,7 +17,10 @@ from pipeline.report.cohort_spreads import Histogram, Stages
 from pipeline.report.page import Plot
 from pipeline.report.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, blank
 
-__all__ = ["coverage_plot", "drift_plot", "histogram_plot", "outcome_plot", "reference_plot", "stage_plot"]
+__all__ = [
+    *("coverage_plot", "drift_plot", "histogram_plot", "outcome_plot", "recording_coverage_plot"),
+    *("reference_plot", "stage_plot"),
+]
 
 _COHORTS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 _CLASSES = ("#1a5e8a", "#4a92bd", "#9cc7e0", "#f2c879", "#d98a3d", "#d9d9d9")  # from all of a channel to none
@@ -77,6 +80,36 @@ def coverage_plot(shared: Shared) -> Plot:
         f"Stacked bars of {len(channels)} channels: recordings by the part of the night in which each is usable."
         " The table below has the numbers.",
         f"Bars that are shorter than the longest have a class of fewer than {LEAST} persons, which is withheld.",
+    )
+
+
+def recording_coverage_plot(
+    names: Sequence[str], channels: Sequence[str], parts: Sequence[Sequence[float | None]]
+) -> Plot:
+    """Return a table of colours: channels by recordings, how much of the night is usable."""
+    figure = blank(
+        height=len(channels) * 18 + 60,
+        margin={"l": 8, "r": 28, "t": 8, "b": 40},
+        xaxis={"title": {"text": "recordings, worst first"}, "showticklabels": False, "fixedrange": True},
+        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
+    )
+    figure.add_heatmap(
+        z=[[None if part is None else round(100 * part, 1) for part in row] for row in parts],
+        x=names,
+        y=channels,
+        zmin=0,
+        zmax=100,
+        colorscale=[[0, RED], [0.5, "#f2c879"], [0.95, "#9cc7e0"], [1, "#1a5e8a"]],
+        showscale=False,
+        hovertemplate="%{x}<br>%{y}: %{z:.1f} %<extra></extra>",
+    )
+    return Plot(
+        "recording-coverage-plot",
+        figure,
+        f"Table of colours: {len(channels)} channels by {len(names)} recordings, the usable part of the night."
+        " The catalog's table of channels has the numbers.",
+        "From red, nothing usable, to dark blue, all of the night; white where a recording has no such channel."
+        f" At most {len(names)} recordings, worst first from the left.",
     )
 
 

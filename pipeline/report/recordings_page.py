@@ -6,12 +6,15 @@ import json
 from collections.abc import Collection, Sequence
 from urllib.parse import quote
 
+from pipeline.report.cohort_cells import coverage_by_recording
 from pipeline.report.cohort_facts import CohortFacts, RecordingFacts
+from pipeline.report.cohort_figures import recording_coverage_plot
 from pipeline.report.cohort_page import SCRIPT
-from pipeline.report.page import Block, Link, Page, Section
+from pipeline.report.page import Block, Link, Page, Part, Section, Text
 
 __all__ = ["recordings_page"]
 
+MOST_COVERED = 300  # recordings in the picture of channels
 SHOWN = 100  # rows at once; also on paper, and without a script
 
 
@@ -38,12 +41,23 @@ def recordings_page(facts: CohortFacts, pages: Collection[str]) -> Page:
     return Page(
         title=f"Every recording of {', '.join(facts.shared.cohorts)}",
         lead="Failed ones first, then those with severe findings, then those that are unlike their site.",
-        sections=[Section("recordings", "Recordings", [Block("recordings.html", values)])],
+        sections=[
+            Section("recordings", "Recordings", [Block("recordings.html", values)]),
+            Section("coverage", "Channels by recording", _coverage(facts)),
+        ],
         is_individual=True,
         up="..",
         home=Link("To the cohort", "../index.html"),
         script=SCRIPT,
     )
+
+
+def _coverage(facts: CohortFacts) -> list[Part]:
+    """Return the usable part of every channel of the worst recordings that have a store."""
+    with_store = [f"{row.cohort}/{row.key}" for row in facts.recordings if row.outcome.startswith("converted")]
+    names = with_store[:MOST_COVERED]
+    channels, parts = coverage_by_recording(facts.channels, names)
+    return [recording_coverage_plot(names, channels, parts)] if channels else [Text("There are no stores yet.")]
 
 
 _IN_SCRIPT = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}

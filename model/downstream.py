@@ -104,8 +104,8 @@ class Downstream(nn.Module):
         if self.task.level is Level.NIGHT:
             has = {name: known.any(dim=1) for name, known in valid.items()}  # (B,)
             whole = self.fusion({name: x[:, 0] for name, x in encoded.items()}, has)  # (B, W)
-            known = torch.stack(list(valid.values())).any(dim=0)[..., None].to(tokens.dtype)  # (B, T, 1)
-            mean = (tokens * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)  # (B, W)
+            n_known = torch.stack(list(valid.values())).any(dim=0).sum(dim=1, keepdim=True)  # (B, 1)
+            mean = tokens.sum(dim=1) / n_known.clamp(min=1)  # (B, W): tokens that are not valid are 0
             tokens = torch.cat([whole, mean], dim=-1)  # (B, 2 W)
         answer: Tensor = self.head(tokens)
         return answer

@@ -11,27 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model import metrics
 from model.batch import Batch
 from model.device import enough_memory
 from model.downstream import Downstream
 from model.events import per_hour_of_sleep
-from model.metrics import (
-    accuracy,
-    auprc,
-    auroc,
-    bootstrap_interval,
-    c_index,
-    calibration_error,
-    class_f1,
-    confusion,
-    interval_over_rows,
-    kappa,
-    macro_f1,
-)
 from model.tasks import Answer, Level, Task, target_of, years_of
 from schemas.errors import ModelError
 
 __all__ = ["Answers", "answer", "report"]
+
+Measures = Mapping[str, Callable[..., float]]
 
 
 @dataclass(frozen=True)
@@ -133,7 +123,7 @@ def _per_hour(logits: Tensor, target: Tensor, known: Tensor, stage: Tensor, leas
     return per_hour_of_sleep(answered, stages, least_s), per_hour_of_sleep(scored, stages, least_s)
 
 
-def report(answers: Answers, model: Downstream, modalities: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+def report(answers: Answers, model: Downstream, modalities: Sequence[str]) -> dict[str, Any]:
     """Return the measures of a set of answers, pooled over nights, with intervals over subjects.
 
     Raises
@@ -152,36 +142,28 @@ def report(answers: Answers, model: Downstream, modalities: Sequence[str], *, se
     }
     subjects = [str(subject) for subject in answers.subject]
     if task.answer is Answer.CLASS:
-        facts |= _of_classes(answers, task.classes, subjects, seed)
-        return facts | (_of_events(answers, subjects, seed) if answers.per_hour else {})
+        facts |= _of_classes(answers, task.classes, subjects)
+        return facts | (_of_events(answers, subjects) if answers.per_hour else {})
     truth, found = np.concatenate(answers.truth), np.concatenate(answers.probability)
     if task.answer is Answer.YEARS:
         error = np.abs(found[:, 0] - truth)
-        return facts | {"n": int(np.isfinite(error).sum())} | _judged({"mae": _mean}, (error,), subjects, seed)
+        return facts | {"n": int(np.isfinite(error).sum())} | _judged({"mae": _mean}, (error,), subjects)
     if task.answer is Answer.HAZARD:
         known = np.isfinite(truth).all(axis=1)
         facts |= {"n": int(known.sum()), "n_event": int(truth[known, 1].sum())}
-        return facts | _judged({"c_index": c_index}, (found[:, 0], truth[:, 0], truth[:, 1]), subjects, seed)
-    by_class = {
-        name: _of_yes_or_no(found[:, k], truth[:, k], subjects, seed) for k, name in enumerate(task.classes)
-    }
+        return facts | _judged({"c_index": metrics.c_index}, (found[:, 0], truth[:, 0], truth[:, 1]), subjects)
+    by_class = {name: _of_yes_or_no(found[:, k], truth[:, k], subjects) for k, name in enumerate(task.classes)}
     return facts | {
         "classes": by_class,
         "macro_auroc": _mean(np.array([own["auroc"] for own in by_class.values()])),
     }
 
 
-def _judged(
-    measures: Mapping[str, Callable[..., float]],
-    columns: Sequence[NDArray[Any]],
-    subjects: Sequence[str],
-    seed: int,
-) -> dict[str, Any]:
+def _judged(measures: Measures, columns: Sequence[NDArray[Any]], subjects: Sequence[str]) -> dict[str, Any]:
     """Return measures of columns with one row a night, and their intervals."""
     values = {name: measure(*columns) for name, measure in measures.items()}
-    return values | {
-        "interval": {n: interval_over_rows(columns, subjects, m, seed=seed) for n, m in measures.items()}
-    }
+    intervals = {name: metrics.interval_over_rows(columns, subjects, m) for name, m in measures.items()}
+    return values | {"interval": intervals}
 
 
 def _mean(values: NDArray[np.floating]) -> float:
@@ -190,20 +172,20 @@ def _mean(values: NDArray[np.floating]) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _of_classes(answers: Answers, classes: Sequence[str], subjects: Sequence[str], seed: int) -> dict[str, Any]:
+def _of_classes(answers: Answers, classes: Sequence[str], subjects: Sequence[str]) -> dict[str, Any]:
     pairs = zip(answers.probability, answers.truth, strict=True)
-    counts = np.stack([confusion(truth, p.argmax(axis=1), len(classes)) for p, truth in pairs])
+    counts = np.stack([metrics.confusion(truth, p.argmax(axis=1), len(classes)) for p, truth in pairs])
     pooled = counts.sum(axis=0)
-    measures = {"accuracy": accuracy, "kappa": kappa, "macro_f1": macro_f1}
+    measures = {"accuracy": metrics.accuracy, "kappa": metrics.kappa, "macro_f1": metrics.macro_f1}
     facts: dict[str, Any] = {name: measure(pooled) for name, measure in measures.items()}
     facts["interval"] = {
-        name: bootstrap_interval(counts, subjects, measure, seed=seed) for name, measure in measures.items()
+        name: metrics.bootstrap_interval(counts, subjects, measure) for name, measure in measures.items()
     }
-    facts["f1"] = dict(zip(classes, map(float, class_f1(pooled)), strict=True))
+    facts["f1"] = dict(zip(classes, map(float, metrics.class_f1(pooled)), strict=True))
     found, truth = np.concatenate(answers.probability), np.concatenate(answers.truth)
-    facts["ece"] = calibration_error(found, truth)
+    facts["ece"] = metrics.calibration_error(found, truth)
     if len(classes) == 2:
-        facts |= {"auroc": auroc(found[:, 1], truth), "auprc": auprc(found[:, 1], truth)}
+        facts |= {"auroc": metrics.auroc(found[:, 1], truth), "auprc": metrics.auprc(found[:, 1], truth)}
     facts["confusion"] = pooled.tolist()
     facts["recordings"] = [
         {"recording": recording, "n": int(own.sum())} | {name: m(own) for name, m in measures.items()}
@@ -212,17 +194,17 @@ def _of_classes(answers: Answers, classes: Sequence[str], subjects: Sequence[str
     return facts
 
 
-def _of_events(answers: Answers, subjects: Sequence[str], seed: int) -> dict[str, Any]:
+def _of_events(answers: Answers, subjects: Sequence[str]) -> dict[str, Any]:
     """Compare events an hour of sleep, night by night."""
     pairs = np.array(answers.per_hour)  # (n_recording, 2)
     error = pairs[:, 0] - pairs[:, 1]
     facts = {"n": int(np.isfinite(error).sum()), "bias": _mean(error), "answered_and_scored": pairs.tolist()}
-    return {"events_per_hour": facts | _judged({"mae": _mean}, (np.abs(error),), subjects, seed)}
+    return {"events_per_hour": facts | _judged({"mae": _mean}, (np.abs(error),), subjects)}
 
 
 def _of_yes_or_no(
-    score: NDArray[np.float64], truth: NDArray[np.float64], subjects: Sequence[str], seed: int
+    score: NDArray[np.float64], truth: NDArray[np.float64], subjects: Sequence[str]
 ) -> dict[str, Any]:
     """Judge one class of many, over the nights of which it is known."""
     counts = {"n": int(np.isfinite(truth).sum()), "n_yes": int((truth == 1).sum())}
-    return counts | _judged({"auroc": auroc, "auprc": auprc}, (score, truth), subjects, seed)
+    return counts | _judged({"auroc": metrics.auroc, "auprc": metrics.auprc}, (score, truth), subjects)

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 Counts = NDArray[np.int64]
+_EDGES = (0.025, 0.975)  # of an interval of 95 %
 
 
 def confusion(truth: NDArray[np.integer], answer: NDArray[np.integer], n_class: int) -> Counts:
@@ -132,9 +133,7 @@ def bootstrap_interval(
     subject: Sequence[str],
     measure: Callable[[Counts], float],
     *,
-    seed: int = 0,
     n_draw: int = 1000,
-    level: float = 0.95,
 ) -> tuple[float, float]:
     """Return the interval of a pooled measure when persons, with all their nights, are drawn again and again.
 
@@ -149,8 +148,8 @@ def bootstrap_interval(
     names, place = np.unique(np.asarray(subject), return_inverse=True)
     by_person = np.zeros((len(names), *counts.shape[1:]), np.int64)
     np.add.at(by_person, place, counts)
-    draws = _draws(len(names), seed, n_draw)
-    return _interval([measure(np.tensordot(draw, by_person, axes=1)) for draw in draws], level)
+    draws = _draws(len(names), n_draw)
+    return _interval([measure(np.tensordot(draw, by_person, axes=1)) for draw in draws])
 
 
 def interval_over_rows(
@@ -158,9 +157,7 @@ def interval_over_rows(
     subject: Sequence[str],
     measure: Callable[..., float],
     *,
-    seed: int = 0,
     n_draw: int = 1000,
-    level: float = 0.95,
 ) -> tuple[float, float]:
     """Return the interval of a measure of columns with one row a night; persons are drawn with all their rows.
 
@@ -170,19 +167,18 @@ def interval_over_rows(
         Arguments of the measure.
     """
     names, place = np.unique(np.asarray(subject), return_inverse=True)
-    draws = (np.repeat(np.arange(len(place)), draw[place]) for draw in _draws(len(names), seed, n_draw))
-    return _interval([measure(*(column[rows] for column in columns)) for rows in draws], level)
+    draws = (np.repeat(np.arange(len(place)), draw[place]) for draw in _draws(len(names), n_draw))
+    return _interval([measure(*(column[rows] for column in columns)) for rows in draws])
 
 
-def _draws(n_person: int, seed: int, n_draw: int) -> NDArray[np.int64]:
+def _draws(n_person: int, n_draw: int) -> NDArray[np.int64]:
     """Return how often each person is drawn, (n_draw, n_person)."""
-    return np.random.default_rng(seed).multinomial(n_person, np.full(n_person, 1 / n_person), size=n_draw)
+    return np.random.default_rng(0).multinomial(n_person, np.full(n_person, 1 / n_person), size=n_draw)
 
 
-def _interval(values: Sequence[float], level: float) -> tuple[float, float]:
-    edge = (1 - level) / 2
+def _interval(values: Sequence[float]) -> tuple[float, float]:
     known = np.array(values)[np.isfinite(values)]
     if not known.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [edge, 1 - edge])
+    low, high = np.quantile(known, _EDGES)
     return float(low), float(high)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.alignment import share_aligned
+from model import checkpoint
+from model.alignment import alignment, share_aligned
 from model.card import terms_of
 from pipeline.terms import strictest
 from tests import command_line
@@ -59,6 +60,14 @@ def test_pretrain_leaves_a_checkpoint_metrics_and_the_alignment(shards: Path, ru
     )
     assert again.returncode == 0
     assert json.loads(again.stdout)["checkpoint"].endswith("step-0000006")
+
+
+def test_alignment_is_that_of_the_averaged_network(shards: Path, run: Path, tmp_path: Path) -> None:
+    """The last weights, which nobody evaluates, do not matter."""
+    tensors, facts = checkpoint.load(run)
+    others = {name: torch.randn_like(x) if name.startswith("network/") else x for name, x in tensors.items()}
+    path = checkpoint.save(tmp_path, 6, others, {"config": facts["config"], "data": facts["data"]})
+    assert alignment(path, shards) == json.loads((run / "alignment.json").read_text())
 
 
 def test_accumulated_batches_are_whole(shards: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -113,6 +114,48 @@ def test_a_probe_leaves_the_network_alone(tmp_path: Path) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
     with pytest.raises(CheckpointInvalid, match="pre-training run"):
         open_model(tmp_path / "run")
+
+
+def test_steps_of_fine_tuning_are_those_of_the_book(tmp_path: Path) -> None:
+    """Three steps with torch's own tools, written out, give the same weights; each has its rate and is clipped."""
+    run = tiny_run(10)
+    optim = replace(run.optim, warm_up_share=0.5, clip_norm=1e-3)
+    batches = [_two_stages(batch_of(MODALITIES, seed=seed)) for seed in range(3)]
+    model, other = start_model(run, "stage5", None), start_model(run, "stage5", None).train()
+    finetune(model, batches, tmp_path, optim, {}, modality_dropout=0.0)
+    learnt = list(other.parameters())
+    book = torch.optim.AdamW([{"params": [p]} for p in learnt], betas=optim.betas)
+    for number, batch in enumerate(batches, start=1):
+        for group in book.param_groups:
+            decay = optim.weight_decay if group["params"][0].ndim >= 2 else 0.0
+            group.update(lr=optim.learning_rate * number / 5, weight_decay=decay)
+        book.zero_grad()
+        known = batch.labels["stage"] >= 0
+        torch.nn.functional.cross_entropy(other(batch)[known], batch.labels["stage"][known]).backward()
+        torch.nn.utils.clip_grad_norm_(learnt, 1e-3)
+        book.step()
+    for name, expected in other.state_dict().items():
+        assert torch.allclose(model.state_dict()[name], expected, atol=1e-6), name
+
+
+def test_a_night_is_its_cls_and_its_mean_token() -> None:
+    """Both over what is valid alone: padding behind the night, or a sensor that is lost, changes neither."""
+    model = Downstream(tiny_run().model, task("sex")).eval()
+    model.head = torch.nn.Identity()  # type: ignore[assignment]
+    batch = batch_of(("ibi",))
+    batch.valid["ibi"][0, 1:3] = False
+    with torch.no_grad():
+        encoded = model.network("ibi", batch.samples["ibi"], batch.valid["ibi"])
+        found = model(batch)
+    expected = torch.cat([encoded[0, 0], encoded[0, 1:][batch.valid["ibi"][0]].mean(dim=0)])
+    assert torch.allclose(found[0], expected, atol=1e-6)
+
+
+def test_a_probe_sees_what_the_network_sees_in_use() -> None:
+    """While the head is trained, the frozen network drops nothing."""
+    model = Downstream(tiny_run().model, task("stage5"), is_frozen=True).train()
+    assert model.head.training
+    assert not model.network.training
 
 
 def test_every_task_has_a_loss_and_unknown_labels_have_none() -> None:

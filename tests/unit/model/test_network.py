@@ -280,3 +280,54 @@ def test_values_that_cannot_be_are_refused(name: str, value: object, expected: s
         with_values(preset("tiny"), {name: value})
     changed = with_values(preset("tiny"), {"loss.margin": 1, "loss.sex": None})
     assert (changed.loss.margin, changed.loss.sex) == (1.0, None)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_where_dropout_is(norm: str) -> None:
+    """With everything dropped what is left are shortcuts and norms; out of training nothing is dropped."""
+    torch.manual_seed(9)
+    samples, x = torch.randn(2, 3, 120), torch.randn(1, 4, TINY.width)
+    key_mask, angles = torch.ones(1, 1, 1, 4, dtype=torch.bool), turns(4, TINY.width // TINY.n_head, x)
+    tokenizer, block = Tokenizer(120, 8, 1.0), Block(replace(TINY, norm=norm, dropout=1.0))
+    assert torch.equal(tokenizer(samples), tokenizer.norm(tokenizer.shortcut(samples)))
+    post = block.norm_ffn(block.norm_attention(x))
+    assert torch.equal(block(x, key_mask, *angles), x if norm == "pre" else post)
+    plain = Block(replace(TINY, norm=norm))
+    plain.load_state_dict(block.state_dict())
+    assert torch.equal(block.eval()(x, key_mask, *angles), plain.eval()(x, key_mask, *angles))
+
+
+def test_attention_itself_is_dropped_while_training() -> None:
+    """Without any share of attention a token gets nothing but the bias of the last map."""
+    torch.manual_seed(10)
+    block, x = Block(TINY), torch.randn(1, 4, TINY.width)
+    arguments = (x, torch.ones(1, 1, 1, 4, dtype=torch.bool), *turns(4, TINY.width // TINY.n_head, x))
+    block.rate = 1.0
+    assert torch.equal(block._attend(*arguments), block.out.bias.expand_as(x))
+    assert not torch.allclose(block.eval()._attend(*arguments), block.out.bias.expand_as(x))
+
+
+def test_what_goes_into_the_blocks_is_dropped_too() -> None:
+    """With nothing left of it, the answer is that of any other samples."""
+    torch.manual_seed(11)
+    network = Sleep2Vec(TINY)
+    network.dropout.p = 1.0
+    samples, valid = _batch()
+    assert torch.equal(network("ibi", samples, valid), network("ibi", samples + 1, valid))
+
+
+def test_tokens_see_cls_and_masked_ones_their_own_vector() -> None:
+    """Another [CLS] gives other tokens; of the vectors for masked tokens only the modality's own matters."""
+    torch.manual_seed(12)
+    network = Sleep2Vec(TINY).eval()
+    samples, valid = _batch()
+    masked = torch.zeros_like(valid)
+    masked[:, 1] = True
+    before = network("resp", samples, valid, masked)
+    network.mask_vectors["ibi"].data += 1
+    assert torch.equal(network("resp", samples, valid, masked), before)
+    network.mask_vectors["resp"].data += 1
+    assert not torch.allclose(network("resp", samples, valid, masked), before)
+    before = network("resp", samples, valid)
+    network.cls.data += torch.randn(TINY.width)
+    assert not torch.allclose(network("resp", samples, valid)[:, 1:], before[:, 1:])

@@ -15,6 +15,7 @@ from model import checkpoint
 from model.config import PRESETS, RunConfig
 from model.optimise import average_rate, learning_rate
 from model.pretrain import Step, Trainer, pretrain
+from model.ranks import Ranks
 from schemas.errors import CheckpointInvalid, ModelError
 from tests.model_batches import Endless, batch_of
 
@@ -176,3 +177,53 @@ def test_norms_and_biases_do_not_decay() -> None:
     assert vectors["weight_decay"] == 0
     assert all(p.ndim >= 2 for p in matrices["params"])
     assert all(p.ndim < 2 for p in vectors["params"])
+
+
+def _parts(trainer: Trainer) -> list[torch.nn.Parameter]:
+    return [*trainer.network.parameters(), *trainer.head.parameters()]
+
+
+def test_a_step_is_that_of_the_book() -> None:
+    """AdamW by its formula, with the rate of the step, from a clipped gradient; the average moves by its share."""
+    run = _run(10, clip_norm=1e-2, betas=(0.9, 0.95), warm_up_share=0.5, ema_start=0.9)
+    trainer = Trainer(run)
+    before = [p.detach().clone() for p in _parts(trainer)]
+    _, norm = trainer.learn([batch_of(("ibi", "resp"))])
+    assert norm > run.optim.clip_norm
+    found = {p: trainer.optimiser.state[p] for p in _parts(trainer) if p in trainer.optimiser.state}
+    whole = torch.cat([own["exp_avg"].flatten() for own in found.values()])
+    assert float(whole.norm()) == pytest.approx(0.1 * run.optim.clip_norm, rel=1e-3)
+    rate = run.optim.learning_rate / 5  # the first of five steps of warm-up
+    for old, p in zip(before, _parts(trainer), strict=True):
+        if p in found:
+            own = found[p]
+            decay = run.optim.weight_decay if p.ndim >= 2 else 0.0
+            step = own["exp_avg"] / 0.1 / ((own["exp_avg_sq"] / 0.05).sqrt() + 1e-8)
+            assert torch.allclose(p, old - rate * (step + decay * old), atol=1e-7)
+    for old, kept, p in zip(before, trainer.average.parameters(), trainer.network.parameters(), strict=False):
+        assert torch.allclose(kept, 0.9 * old + 0.1 * p, atol=1e-7)
+
+
+def test_masks_and_dropout_are_drawn_anew_for_every_step() -> None:
+    """With weights that stand still, steps on one batch differ by masks and dropout, and by nothing else."""
+    losses = {}
+    for share, dropout in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)):
+        run = _run(8, learning_rate=1e-12)
+        trainer = Trainer(replace(run, model=replace(run.model, mask_share=share, dropout=dropout)))
+        losses[share, dropout] = [trainer.learn([batch_of(("ibi", "resp"))])[0] for _ in range(4)]
+    assert losses[0.0, 0.0] == pytest.approx(losses[0.0, 0.0][:1] * 4, abs=1e-5)
+    for drawn in (losses[0.5, 0.0], losses[0.0, 0.5]):
+        assert len({round(loss, 4) for loss in drawn}) == 4
+
+
+def test_ranks_draw_apart() -> None:
+    """Masks and dropout of one step are others on every rank, and the same when the step is taken again."""
+
+    def drawn(rank: int) -> list[float]:
+        trainer = Trainer(_run(), ranks=Ranks(rank, 2))
+        trainer._seed()
+        return [float(torch.rand(1)), float(torch.rand(1, generator=trainer.generator))]
+
+    first, second, again = drawn(0), drawn(1), drawn(0)
+    assert first == again
+    assert not set(first) & set(second)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.report_cohort import write_output
+from pipeline.places import copy_out, place
 from pipeline.report.cohort import CohortReport, write_cohort_report
 from tests.drifting_cohort import PLANTED, convert_sites
+from tests.object_store import BUCKET, served
 from tests.page_checks import NARROW_PX, Browser, View, browser
+from tests.storage_campaign import client_of
 
 pytestmark = pytest.mark.system
 N_RECORDING = 2000
+URL = f"s3://{BUCKET}/out"
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +141,22 @@ def test_wrong_sites_are_named_first(chromium: Browser, drifting: CohortReport) 
     named = {row.split("\t")[0]: row for row in first}
     assert set(named) == set(PLANTED)
     assert all(words in named[site] for site, words in PLANTED.items())
+
+
+def test_an_output_in_an_object_store(tmp_path: Path) -> None:
+    """By its URL an output gets the same pages, beside its stores; only the time of making differs."""
+    out = tmp_path / "out"
+    out.mkdir()
+    write_output(out, 60)
+    here = write_cohort_report(out, worst=0)
+    files = {path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_file()}
+    with served() as endpoint, client_of(endpoint):
+        copy_out({name: path for name, path in files.items() if not name.startswith("report/")}, place(URL))
+        there = write_cohort_report(place(URL), worst=0)
+        assert str(there.page) == f"{URL}/report/index.html"
+        pages = [[path.read_text("utf-8") for path in (done.page, done.recordings)] for done in (here, there)]
+    when = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+    assert [when.sub("", page) for page in pages[0]] == [when.sub("", page) for page in pages[1]]
 
 
 def test_recordings_are_linked(chromium: Browser, drifting: CohortReport) -> None:

@@ -48,13 +48,19 @@ def remarks_on(info: SignalInfo, leads: Sequence[tuple[ChannelRule, float]]) -> 
         found.append("its range gives no gain")
     elif info.physical_min > info.physical_max:
         found.append("its range is the wrong way round")
-    try:
-        parse_unit(info.unit_text)
-    except UnitUnexpected:
+    if not leads and _is_unknown(info.unit_text):  # where it is a lead, the manifest explains it
         found.append("its unit is in no table")
     for rule, factor in leads:
         found += _of_range(info, rule, abs(factor))
     return tuple(dict.fromkeys(found))
+
+
+def _is_unknown(unit_text: str) -> bool:
+    try:
+        parse_unit(unit_text)
+    except UnitUnexpected:
+        return True
+    return False
 
 
 def unit_name(text: str) -> str:

@@ -166,6 +166,15 @@ def test_several_units_of_one_label_are_told() -> None:
     assert judge(None, counted).mixed_units() == {"ECG": {"uV": 95, "mV": 3, "": 2}}
 
 
+def test_a_unit_that_the_manifest_explains_is_not_odd() -> None:
+    """Where a rule says what a spelling means, nobody need look at it; where none does, somebody must."""
+    explained = MANIFEST.model_dump(mode="json", exclude_defaults=True)
+    explained["montage"][-1]["unit_override"] = {"when": "Prozent", "unit": "%", "source": "made up"}
+    counted = Counted((montage(("SpO2", "Prozent")),), ())
+    assert judge(MANIFEST, counted).labels[0].remarks == ("its unit is in no table",)
+    assert judge(CohortManifest.model_validate(explained), counted).labels[0].remarks == ()
+
+
 ODD = {  # label, unit, range: what is said
     ("ECG", "mV", 5.0, -5.0): "its range is the wrong way round",
     ("ECG", "uV", -5.0, 5.0): "its range spans 0.01 mV, too little for electrocardiogram: is the unit right?",

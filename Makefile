@@ -17,7 +17,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"sleep2vec needs Python 3.11 to 3.13 and PYTHON=$(PYTHON) is {v[0]}.{v[1]}: name another one, e.g. make PYTHON=python3.11")' 
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --disable-pip-version-check -q -e '.[all,dev]'
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --no-compile --disable-pip-version-check -q -e '.[all,dev]'
+	-@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib  # on every core; pip would take one, and compile others' tests
 	touch $@
 
 env: $(STAMP)
@@ -31,11 +32,16 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Bytecode is kept whatever the environment says: the tests start hundreds of processes that import the same modules.
+# Neighbouring tests share what was made for them, so that each core takes half of them and steals at the end.
+test test-system: export PYTHONDONTWRITEBYTECODE :=
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+
 test: lint
-	$(BIN)/pytest -n 2 tests
+	$(PYTEST) tests
 
 test-system: $(STAMP)
-	$(BIN)/pytest -n 2 --data-root $(DATA) -m system tests
+	$(PYTEST) --data-root $(DATA) -m system tests
 
 prove: $(STAMP)
 	$(BIN)/python -m benchmarks.prove

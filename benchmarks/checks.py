@@ -40,12 +40,9 @@ GROUPS = (  # faults that are planted together
     ("ecg_inverted", "belt_inverted", "emg_envelope", "spo2_low", "mislabelled"),
     ("beat_coverage", "flow_differs", "spo2_stuck", "duplicated", "sleep_wake"),
     ("pulse_differs", "breath_coverage", "mains", "one_stage"),
-    ("clock_drift", "hypnogram_shifted"),
-    ("unit_factor", "events_in_wake"),
-    ("wrong_range",),
-    ("flat",),
-    ("range_end",),
-    ("dropped_out",),
+    ("clock_drift", "hypnogram_shifted", "unit_factor"),
+    ("wrong_range", "flat", "events_in_wake"),
+    ("range_end", "dropped_out"),
 )
 MITDB = {
     "manifest_version": 1,

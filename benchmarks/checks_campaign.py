@@ -11,7 +11,7 @@ from benchmarks.measure import run
 
 __all__ = ["checks", "shares"]
 
-_BATCH = 10  # nights a process, so that a killed campaign loses no more
+_BATCH = 5  # nights a process, so that a killed campaign loses no more
 
 
 def checks(progress: Progress, parameters: Parameters) -> Figures:

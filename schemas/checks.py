@@ -80,7 +80,7 @@ CHECKS: Mapping[str, CheckSpec] = MappingProxyType(
         "mislabelled": CheckSpec(
             "PSG-Q009",
             "correlation of an EOG with an EEG less that with the other EOG in wake and REM, more than",
-            0.05,
+            0.1,
             "1",
             f"{_AASM}: eyes move the two EOG against each other; {_OURS}",
         ),

@@ -52,12 +52,13 @@ def _correlated(night: NightView, waves: Sequence[Channel]) -> list[tuple[Channe
 
 def mislabelled(night: NightView, limit: float) -> Said:
     """Ask of each of two EOG whether it goes with an EEG rather than against the other EOG while the eyes move."""
-    eyes, brain = night.of_kind(Kind.EOG), night.of_kind(Kind.EEG)
-    if len(eyes) != 2 or not brain:
+    left, right = (night.channel(name) for name in ("eog_l", "eog_r"))
+    brain = night.of_kind(Kind.EEG)
+    if left is None or right is None or not brain:
         return
     awake = (night.stage == Stage.W) | (night.stage == Stage.REM)
-    whole = {c.plan.channel: night.whole(c) for c in (*eyes, *brain)}
-    for one, other in (eyes, eyes[::-1]):
+    whole = {c.plan.channel: night.whole(c) for c in (left, right, *brain)}
+    for one, other in ((left, right), (right, left)):
         against = _slow_correlation(one, other, awake & whole[one.plan.channel] & whole[other.plan.channel])
         with_brain = [
             _slow_correlation(one, eeg, awake & whole[one.plan.channel] & whole[eeg.plan.channel]) for eeg in brain

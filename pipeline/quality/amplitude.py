@@ -37,7 +37,6 @@ _USUAL_READING: Mapping[Kind, tuple[float, float]] = MappingProxyType(
     {
         Kind.PULSE_RATE: (35.0, 140.0),
         Kind.TEMPERATURE: (30.0, 42.0),
-        Kind.PAP_PRESSURE: (1.0, 30.0),
     }
 )
 # A microphone and a resting leg may be silent for hours.

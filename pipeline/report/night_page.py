@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.report.night_channels import groups_of, overview
 from pipeline.report.night_heart import intervals, oxygen_and_rate
-from pipeline.report.night_quality import checks, quality_raster, remarks
+from pipeline.report.night_quality import checks, legend, quality_raster, remarks
 from pipeline.report.night_spectrum import spectrogram
 from pipeline.report.night_stages import event_counts, hypnogram, stage_minutes
 from pipeline.report.night_tables import (
@@ -115,4 +115,4 @@ def _quality(night: Night) -> list[Part]:
     hours = night.n_epoch * EPOCH_S / 3600
     label = f"Quality of {len(night.channels)} channels over {hours:.1f} hours; the table below has the numbers."
     plot = Plot("plot-quality", quality_raster(night), label, "One column an epoch.", is_time=True)
-    return [plot, remarks(night), *checks(night)]
+    return [legend(), plot, remarks(night), *checks(night)]

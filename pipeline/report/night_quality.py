@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from pipeline.report.page import Cell, Column, Part, Table, Text
+from pipeline.report.page import Block, Cell, Column, Part, Table, Text
 from pipeline.report.plotting import Row, rows
 from pipeline.report.view import Night, flags_of
 from schemas.checks import CHECKS
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["checks", "quality_raster", "remarks"]
+__all__ = ["checks", "legend", "quality_raster", "remarks"]
 
 _ROW_PX = 17
 _MEASURED = (
@@ -44,13 +44,12 @@ def quality_raster(night: Night) -> go.Figure:
         "ygap": 1,
     }
     axis = {"type": "category", "automargin": True, "nticks": 0, "tickfont": {"size": 11}, "dtick": 1}
-    figure = rows(night, [Row("", _ROW_PX * len(night.channels), [trace], axis)], legend=True)
-    for name, colour in zip(_NAMES, _COLOURS, strict=True):
-        figure.add_trace(
-            {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name, "showlegend": True,
-             "marker": {"symbol": "square", "size": 11, "color": colour}}
-        )  # fmt: skip
-    return figure
+    return rows(night, [Row("", _ROW_PX * len(night.channels), [trace], axis)])
+
+
+def legend() -> Block:
+    """Return what the colours mean; beside the figure, which a legend would leave no room on a narrow screen."""
+    return Block("legend.html", {"entries": list(zip(_NAMES, _COLOURS, strict=True))})
 
 
 def _steps() -> list[tuple[float, str]]:

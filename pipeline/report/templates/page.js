@@ -3,9 +3,11 @@
 (() => {
   const PAPER_PX = 700; // about the width of a printed A4 page
   const places = [...document.querySelectorAll("[data-figure]")];
+  const output = document.getElementById("shown");
   const inTime = places.filter((place) => "time" in place.dataset);
-  let whole = null; // of the night, in ms
-  let moving = false;
+  let whole = null; // begin and end of the night, in ms
+  let shown = null; // of what is shown, or will be as soon as all plots are drawn
+  let isDrawing = false;
 
   function warn(place, text) {
     place.style.height = "auto";
@@ -19,11 +21,11 @@
     if (matchMedia("(pointer: coarse)").matches) spec.layout.dragmode = false; // a finger scrolls the page
     await Plotly.newPlot(place, spec.data, spec.layout, { displayModeBar: false, responsive: true });
     if (!inTime.includes(place)) return;
-    whole = whole || range(place);
+    whole = shown = whole || range(place);
     place.on("plotly_relayout", (change) => {
-      if (Object.keys(change).some((key) => key.startsWith("xaxis."))) moveAll(range(place), place);
+      if ("xaxis.range[0]" in change) show(range(place)); // a person's; our own says xaxis.range
     });
-    place.on("plotly_doubleclick", () => moveAll(whole));
+    place.on("plotly_doubleclick", () => show(whole));
   }
 
   function range(place) {
@@ -31,17 +33,21 @@
     return axis.range.map((end) => axis.r2l(end));
   }
 
-  async function moveAll(to, but) {
-    if (moving) return;
-    moving = true;
-    const span = Math.min(to[1] - to[0], whole[1] - whole[0]);
-    const begin = Math.max(whole[0], Math.min(to[0], whole[1] - span));
-    for (const place of inTime) {
-      if (place !== but) await Plotly.relayout(place, { "xaxis.range": [begin, begin + span].map(text) });
+  async function show([begin, end]) {
+    const span = Math.round(Math.min(end - begin, whole[1] - whole[0])); // whole ms, as all axes have them
+    begin = Math.round(Math.max(whole[0], Math.min(begin, whole[1] - span)));
+    shown = [begin, begin + span];
+    const isWhole = span === whole[1] - whole[0];
+    output.textContent = isWhole ? "" : shown.map((ms) => text(ms).slice(11, 19)).join(" to ");
+    if (isDrawing) return; // who draws looks at shown again
+    isDrawing = true;
+    for (let drawn = null; drawn !== shown; ) {
+      drawn = shown;
+      for (const place of inTime) {
+        if (range(place).join() !== drawn.join()) await Plotly.relayout(place, { "xaxis.range": drawn.map(text) });
+      }
     }
-    moving = false;
-    document.getElementById("shown").textContent =
-      span < whole[1] - whole[0] ? `${text(begin).slice(11, 19)} to ${text(begin + span).slice(11, 19)}` : "";
+    isDrawing = false;
   }
 
   function text(ms) {
@@ -49,7 +55,7 @@
   }
 
   function move(how) {
-    const [begin, end] = range(inTime[0]);
+    const [begin, end] = shown;
     const span = end - begin;
     const to = {
       all: whole,
@@ -58,7 +64,7 @@
       earlier: [begin - span / 2, end - span / 2],
       later: [begin + span / 2, end + span / 2],
     };
-    moveAll(to[how]);
+    show(to[how]);
   }
 
   function fit(width) {

@@ -7,7 +7,7 @@ of its signal in the canonical unit, or the difference of two for a derivation.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.api import open_recording
 from pipeline.batch.convert import convert_recording
 from pipeline.channels import resolve
 from pipeline.cohort import find_recordings
+from pipeline.discover import Source
 from pipeline.manifests import load_manifest
 from pipeline.synth.edf_writer import EdfSignal, header_bytes
 from pipeline.verify import verify_store
@@ -29,6 +30,8 @@ from schemas.recording import SignalInfo
 
 __all__ = [
     "CLOCK_S",
+    "Cohort",
+    "Download",
     "Night",
     "Sig",
     "Truth",
@@ -161,6 +164,8 @@ class Truth:
         Channels that the night must not have.
     subject : mapping of root attribute to value
         E.g. ``subject``, ``visit``, ``age_years``, ``sex``, ``site``, ``family``.
+    scorers : mapping of int to sequence of int
+        Stages of further scorers; there must be no others.
     findings : sequence of str
         Codes that must be among the findings; of those in ``UNEXPECTED`` no others may be.
     """
@@ -172,6 +177,7 @@ class Truth:
     source: Mapping[str, str] = field(default_factory=dict)
     absent: Sequence[str] = ()
     subject: Mapping[str, object] = field(default_factory=dict)
+    scorers: Mapping[int, Sequence[int]] = field(default_factory=dict)
     findings: Sequence[str] = ()
 
 
@@ -210,21 +216,63 @@ def channels(cohort: str, visit: str, signals: Sequence[Sig]) -> dict[str, str]:
     return {plan.channel: plan.source_label for plan in plans}
 
 
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort as it is written for the tests.
+
+    Parameters
+    ----------
+    name : str
+        Of the shipped manifest.
+    write : callable
+        Writes a download into a folder.
+    truths : mapping of str to Truth
+        What nights of it must become, by the recording's name.
+    """
+
+    name: str
+    write: Callable[[Path], None]
+    truths: Mapping[str, Truth]
+
+
+class Download(Mapping[str, xr.Dataset]):
+    """A written download as stores, by the recording's name; each is converted and verified when first asked."""
+
+    def __init__(self, cohort: str, root: Path, out: Path) -> None:
+        self.root = root
+        self._out = out
+        self._manifest = load_manifest(cohort)
+        self._sources = {source.key.name: source for source in find_recordings(self._manifest, root)}
+        self._opened: dict[str, xr.Dataset] = {}
+
+    def __getitem__(self, name: str) -> xr.Dataset:
+        if name not in self._opened:
+            self._opened[name] = self._convert(self._sources[name])
+        return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def _convert(self, source: Source) -> xr.Dataset:
+        path = self._out / f"{source.key.name}.zarr"
+        convert_recording(source, self._manifest, path)
+        assert [str(problem) for problem in verify_store(path).problems] == []
+        return open_recording(path)
+
+
 def convert(cohort: str, root: Path, out: Path) -> dict[str, xr.Dataset]:
     """Convert every night below ``root`` with the shipped manifest, verify its store, and return it opened."""
-    manifest = load_manifest(cohort)
-    stores: dict[str, xr.Dataset] = {}
-    for source in find_recordings(manifest, root):
-        path = out / f"{source.key.name}.zarr"
-        convert_recording(source, manifest, path)
-        assert [str(problem) for problem in verify_store(path).problems] == []
-        stores[source.key.name] = open_recording(path)
-    return stores
+    return dict(Download(cohort, root, out))
 
 
 def check(ds: xr.Dataset, truth: Truth) -> None:
     """Compare a store with what the night must become."""
     assert ds["stage"].values.tolist() == list(truth.stages)
+    further = {name: ds[name].values.tolist() for name in map(str, ds.data_vars) if name.startswith("stage_scorer")}
+    assert further == {f"stage_scorer{number}": list(stages) for number, stages in truth.scorers.items()}
     assert _events(ds) == [(kind, float(onset), float(duration)) for kind, onset, duration in truth.events]
     assert {name: ds.attrs.get(name) for name in truth.subject} == dict(truth.subject)
     assert sorted(set(truth.absent) & set(ds.data_vars)) == []

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import xarray as xr
+
+if TYPE_CHECKING:
+    from tests.cohorts.build import Cohort, Download
 
 pytest.register_assert_rewrite("tests.cohorts.build")
 
 
-@pytest.fixture(scope="module")
-def stores(
-    request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, xr.Dataset]:
-    """Every night below the module's ``root``, converted with the shipped manifest ``COHORT`` and verified."""
-    from tests.cohorts.build import convert
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Cohort], Download]:
+    """``converted(cohort)``: its written download; a night becomes a store when somebody asks for it, and once."""
+    from tests.cohorts.build import Download
 
-    return convert(request.module.COHORT, root, tmp_path_factory.mktemp("stores"))
+    known: dict[str, Download] = {}
+
+    def of(cohort: Cohort) -> Download:
+        if cohort.name not in known:
+            root = tmp_path_factory.mktemp("download")
+            cohort.write(root)
+            known[cohort.name] = Download(cohort.name, root, tmp_path_factory.mktemp("stores"))
+        return known[cohort.name]
+
+    return of
+
+
+@pytest.fixture
+def stores(request: pytest.FixtureRequest, converted: Callable[[Cohort], Download]) -> Download:
+    """The stores of the module's ``COHORT``, by the recording's name."""
+    return converted(request.module.COHORT)
+
+
+@pytest.fixture
+def root(stores: Download) -> Path:
+    """The folder of the module's download."""
+    return stores.root

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-import xarray as xr
-
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
-
-COHORT = "apples"
+from tests.cohorts.build import Cohort, Sig, Truth, breath, channels, held, wave, write_edf, write_table
 
 MIDNIGHT_S = 86_400
 START_S = MIDNIGHT_S - 60  # 23:59:00
@@ -45,10 +40,8 @@ def _annot(path: Path, stages: Sequence[str], events: Sequence[tuple[str, float,
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download of two nights, of which the second is not in the harmonised table, nor has legs or a pulse."""
-    folder = tmp_path_factory.mktemp("download")
     nights = folder / "polysomnography"
     more = [wave("LEG", 100, "uV", 25), held("pulse", 1, "", 61, physical=(0, 250))]
     write_edf(nights / "apples-130001.edf", _montage(100, *more), clock_s=START_S)
@@ -71,16 +64,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     harmonised = [person | {"visitn": 1, "nsrr_age": 52.5, "nsrr_bmi": 33.25, "nsrr_ever_smoker": "no"}]
     harmonised.append(person | {"visitn": 3, "nsrr_ahi_chicago1999": 41.5, "nsrr_ttldursp_f1": 390})
     write_table(folder / "datasets/apples-harmonized-dataset-0.1.0.csv", harmonised)
-    return folder
 
 
 WAVES = {"eeg_c4_m1": 20, "eeg_c3_m2": 10, "eeg_o1_m2": 30, "eog_l": 50, "eog_r": 60, "emg_chin": 15, "ecg": 0.7}
 BREATHING = {"airflow": 0.3, "nasal_pressure": 0.3, "thor": 0.3, "abdo": 0.3}
 
 
-def test_night_past_midnight(stores: dict[str, xr.Dataset]) -> None:
-    """Stages outside lights are unscored; events after midnight stay in the night; the person is not the file."""
-    truth = Truth(
+TRUTHS = {
+    # Stages outside lights are unscored; events after midnight stay in the night; the person is not the file.
+    "apples-130001": Truth(
         [-1, 1, 2, 3, 4],
         [
             ("hypopnea", 55.5, 12),
@@ -93,17 +85,17 @@ def test_night_past_midnight(stores: dict[str, xr.Dataset]) -> None:
         {"spo2": 94, "pulse_rate": 61},
         source={"airflow": "thermistor"},
         subject={"subject": "1001", "age_years": 52.5, "sex": "female", "site": "UA"},
-    )
-    check(stores["apples-130001"], truth)
-
-
-def test_night_known_from_raw_tables(stores: dict[str, xr.Dataset]) -> None:
-    """Where the harmonised table lacks a person, code 0 is a man; 200 Hz is expected, too."""
-    subject = {"subject": "1002", "age_years": 47.0, "sex": "male", "site": "BW", "bmi": 31.5}
-    check(
-        stores["apples-270377"],
-        Truth([0, 1, -1, 2, 0], (), WAVES, absent=["emg_leg", "pulse_rate"], subject=subject),
-    )
+    ),
+    # Where the harmonised table lacks a person, code 0 is a man; 200 Hz is expected, too.
+    "apples-270377": Truth(
+        [0, 1, -1, 2, 0],
+        (),
+        WAVES,
+        absent=["emg_leg", "pulse_rate"],
+        subject={"subject": "1002", "age_years": 47.0, "sex": "male", "site": "BW", "bmi": 31.5},
+    ),
+}
+COHORT = Cohort("apples", download, TRUTHS)
 
 
 def test_people(root: Path) -> None:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-import xarray as xr
-
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
 from tests.cohorts.build import (
+    Cohort,
     Night,
     Sig,
     Truth,
     breath,
     channels,
-    check,
     held,
     wave,
     write_nights,
     write_table,
 )
-
-COHORT = "cfs"
 
 
 def _montage(ecg_hz: int, cannula_hz: int, *more: Sig) -> list[Sig]:
@@ -90,23 +85,18 @@ NIGHTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download of two relatives' nights; one is missing from the harmonised table."""
-    folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
+    write_nights(folder, NIGHTS.values())
     mother = {"nsrrid": 800002, "familyi": 60001, "age": 41.5, "SEX": 0, "race": 2, "ethnicity": 0}
     child = {"nsrrid": 800010, "familyi": 60001, "age": 6.85, "SEX": 1, "race": 3, "ethnicity": 1}
     raw = [mother | {"htndx": "", "bpdiag": 1, "cvdx": 0, "DEPDIAG": 8}, child | {"htndx": 0, "cvdx": 0}]
     harmonised = [{"nsrrid": 800002, "nsrr_age": 41.5, "nsrr_sex": "female", "nsrr_race": "other"}]
     write_table(folder / "datasets/cfs-visit5-harmonized-dataset-0.7.0.csv", harmonised)
     write_table(folder / "datasets/cfs-visit5-dataset-0.7.0.csv", raw)
-    return folder
 
 
-@pytest.mark.parametrize("name", NIGHTS)
-def test_night_becomes_its_truth(stores: dict[str, xr.Dataset], name: str) -> None:
-    """Stages, events, channels and person of a written night are what was written."""
-    check(stores[name], NIGHTS[name].truth)
+COHORT = Cohort("cfs", download, {name: night.truth for name, night in NIGHTS.items()})
 
 
 def test_people(root: Path) -> None:

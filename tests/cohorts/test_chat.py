@@ -6,24 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
 from tests.cohorts.build import (
+    Cohort,
+    Download,
     Night,
     Sig,
     Truth,
     breath,
     channels,
-    check,
     held,
     wave,
     write_nights,
     write_table,
 )
-
-COHORT = "chat"
 
 
 def _leads(**size: float) -> list[Sig]:
@@ -138,10 +136,9 @@ NIGHTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download of two children's three nights, each visit with its own columns for age and sex."""
-    folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
+    write_nights(folder, NIGHTS.values())
     harmonised = [
         {
             "nsrrid": 300001,
@@ -164,16 +161,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "chat-nonrandomized-dataset-0.14.0": others,
     }.items():
         write_table(folder / f"datasets/{name}.csv", rows)
-    return folder
 
 
-@pytest.mark.parametrize("name", NIGHTS)
-def test_night_becomes_its_truth(stores: dict[str, xr.Dataset], name: str) -> None:
-    """Stages, events, channels and person of a written night are what was written."""
-    check(stores[name], NIGHTS[name].truth)
+COHORT = Cohort("chat", download, {name: night.truth for name, night in NIGHTS.items()})
 
 
-def test_more_than_100_per_cent_is_never_stored(stores: dict[str, xr.Dataset]) -> None:
+def test_more_than_100_per_cent_is_never_stored(stores: Download) -> None:
     """The recorder's 101 is 100, with a remark."""
     assert np.nanmax(stores["chat-baseline-300001"]["spo2"].values) == 100
 

@@ -1,19 +1,43 @@
-"""Every manifest that ships is proven on written nights."""
+"""Every manifest that ships, proven on nights written in its cohort's own layout: one table of what they become."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from collections.abc import Callable
+
+import pytest
 
 from pipeline.manifests import shipped_manifests
+from tests.cohorts import (
+    test_apples,
+    test_cfs,
+    test_chat,
+    test_hchs,
+    test_hsp,
+    test_mesa,
+    test_mros,
+    test_nchsdb,
+    test_open_sets,
+    test_shhs,
+    test_stages,
+    test_wsc,
+)
+from tests.cohorts.build import Cohort, Download, check
 
 NOT_A_COHORT = {"synthetic"}  # its generator is its proof: tests/unit/synth
+MODULES = (
+    *(test_apples, test_cfs, test_chat, test_hchs, test_hsp, test_mesa, test_mros, test_nchsdb, test_shhs),
+    *(test_stages, test_wsc),
+)
+COHORTS = (*(module.COHORT for module in MODULES), *test_open_sets.COHORTS)
+NIGHTS = [(cohort, name) for cohort in COHORTS for name in cohort.truths]
 
 
-def test_every_shipped_manifest_converts_a_written_night() -> None:
-    """Some module beside this one converts a night of each cohort with the manifest as shipped."""
-    modules = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py")]
-    converted = {name for text in modules for name in re.findall(r'\bconvert\("(\w+)"', text)}
-    by_fixture = [text for text in modules if "(stores: dict[str, xr.Dataset]" in text]
-    converted |= {name for text in by_fixture for name in re.findall(r'^COHORT = "(\w+)"$', text, re.MULTILINE)}
-    assert set(shipped_manifests()) - NOT_A_COHORT == converted
+def test_every_shipped_manifest_has_written_nights() -> None:
+    """No manifest ships without a download written in its layout."""
+    assert {cohort.name for cohort in COHORTS if cohort.truths} == set(shipped_manifests()) - NOT_A_COHORT
+
+
+@pytest.mark.parametrize(("cohort", "name"), NIGHTS, ids=[f"{cohort.name}-{name}" for cohort, name in NIGHTS])
+def test_night_becomes_its_truth(converted: Callable[[Cohort], Download], cohort: Cohort, name: str) -> None:
+    """Stages, events, channels, amplitudes and person of a written night are what was written."""
+    check(converted(cohort)[name], cohort.truths[name])

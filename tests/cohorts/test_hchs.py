@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-import xarray as xr
-
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Night, Sig, Truth, breath, check, held, wave, write_nights, write_table
-
-COHORT = "hchs"
+from tests.cohorts.build import Cohort, Download, Night, Sig, Truth, breath, held, wave, write_nights, write_table
 
 
 def _signals(effort: str) -> list[Sig]:
@@ -71,10 +66,9 @@ NIGHTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download of two nights."""
-    folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
+    write_nights(folder, NIGHTS.values())
     harmonised = [{"pid": "15445599", "nsrr_age": 61, "nsrr_sex": "male", "nsrr_race": "not reported"}]
     raw = [
         {"pid": "00302529", "age": 47, "gender": "F", "gendernum": 0, "race": 4, "center": "B", "slpa36": 8.5},
@@ -82,16 +76,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_table(folder / "datasets/hchs-sol-baseline-harmonized-dataset-0.7.2.csv", harmonised)
     write_table(folder / "datasets/hchs-sol-baseline-dataset-0.7.2.csv", raw)
-    return folder
 
 
-@pytest.mark.parametrize("name", NIGHTS)
-def test_night_becomes_its_truth(stores: dict[str, xr.Dataset], name: str) -> None:
-    """Events, channels and person of a written night are what was written; no epoch has a stage."""
-    check(stores[name], NIGHTS[name].truth)
+COHORT = Cohort("hchs", download, {name: night.truth for name, night in NIGHTS.items()})
 
 
-def test_a_home_test_says_what_it_did_not_look_for(stores: dict[str, xr.Dataset]) -> None:
+def test_a_home_test_says_what_it_did_not_look_for(stores: Download) -> None:
     """Nobody scored arousals or limbs, and respiratory events only in part."""
     night = stores["hchs-sol-00302529"]
     assert night.attrs["study_type"] == "hsat"

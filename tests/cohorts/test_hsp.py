@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-import xarray as xr
-
-from pipeline.cohort import find_recordings
-from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
-
-COHORT = "hsp"
+from tests.cohorts.build import Cohort, Download, Sig, Truth, breath, channels, held, wave, write_edf, write_table
 
 LABELS = ["F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1", "E1", "E2", "CHIN", "LAT", "RAT"]
 
@@ -33,10 +26,8 @@ def _folder(root: Path, site: str, patient: int, session: int) -> Path:
     return root / f"PSG/bids/{site}/{person}/ses-{session}/eeg/{person}_ses-{session}_task-"
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download: two nights of a patient of one site, and a night of another site without a known scoring."""
-    folder = tmp_path_factory.mktemp("download")
     first = _folder(folder, "I0002", 150001, 1)
     write_edf(Path(f"{first}PSG_eeg.edf"), _montage(LABELS, "NPT", "THERM", "CHEST", "ABDOMINAL"))
     epochs = [{"Epoch": i + 1, "Stage": stage} for i, stage in enumerate(["L", "W", "N1", "N3", "R"])]
@@ -68,12 +59,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "AgeAtVisit": 33,
     }
     write_table(folder / "psg-metadata/I0001_psg_metadata_2025-05-06.csv", [row])
-    return folder
 
 
-def test_scored_night(stores: dict[str, xr.Dataset]) -> None:
-    """Epochs outside the lights are unscored; a kind is read out of the description; notes are counted."""
-    truth = Truth(
+TRUTHS = {
+    # Epochs outside the lights are unscored; a kind is read out of the description; notes are counted.
+    "I0002150001-1": Truth(
         [-1, 0, 1, 3, 4],
         [("central_apnea", 35, 0), ("arousal_respiratory", 50, 0), ("arousal_spontaneous", 65, 0)],
         {"eeg_c4_m1": 40, "eeg_f3_m2": 10, "eog_l": 70, "emg_chin": 90, "ecg": 0.6, "airflow": 0.5},
@@ -81,29 +71,29 @@ def test_scored_night(stores: dict[str, xr.Dataset]) -> None:
         source={"nasal_pressure": "NPT", "airflow": "THERM", "thor": "CHEST", "emg_leg_l": "LAT"},
         subject={"subject": "I0002150001", "visit": "1", "age_years": 61.0, "sex": "female", "site": "I0002"},
         findings=["PSG-A004"],
-    )
-    check(stores["I0002150001-1"], truth)
-
-
-def test_second_session(stores: dict[str, xr.Dataset]) -> None:
-    """A is M and 0 is O in older labels; a night of one stage alone is sleep and wake, not N2."""
-    ds = stores["I0002150001-2"]
-    truth = Truth(
+    ),
+    # A is M and 0 is O in older labels; a night of one stage alone is sleep and wake, not N2.
+    "I0002150001-2": Truth(
         [-1] * 5,
         (),
         {"eeg_c3_m2": 10, "eeg_c4_m1": 20, "eeg_p3_o1": 30, "eeg_t6_o2": 40, "eog_l": 50},
         source={"eeg_p3_o1": "P3-01", "airflow": "Airflow", "thor": "THOR"},
         subject={"subject": "I0002150001", "visit": "2", "age_years": 64.5},
         findings=["PSG-A006"],
-    )
-    check(ds, truth)
+    ),
+    # The other site: its scoring is not described, its table has another name, its patient is another one.
+    "S0001150001-1": Truth(
+        [-1] * 5,
+        subject={"subject": "S0001150001", "visit": "1", "site": "S0001", "age_years": 33.0, "sex": "male"},
+        findings=["PSG-A001"],
+    ),
+}
+COHORT = Cohort("hsp", download, TRUTHS)
 
 
-def test_other_site(stores: dict[str, xr.Dataset], root: Path) -> None:
-    """Its scoring is not described, its table has another name, and its patient of that number is another one."""
-    subject = {"subject": "S0001150001", "visit": "1", "site": "S0001", "age_years": 33.0, "sex": "male"}
-    check(stores["S0001150001-1"], Truth([-1] * 5, subject=subject, findings=["PSG-A001"]))
-    assert len(find_recordings(load_manifest("hsp"), root)) == 3
+def test_every_session_is_found(stores: Download) -> None:
+    """Sessions of one patient, and patients of one number at two sites, are told apart."""
+    assert sorted(stores) == sorted(TRUTHS)
 
 
 def test_case_means_nothing() -> None:

@@ -5,25 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
-import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
 from schemas.quality import QualityFlag
 from tests.cohorts.build import (
+    Cohort,
+    Download,
     Night,
     Sig,
     Truth,
     channels,
-    check,
     held,
     wave,
     write_nights,
     write_table,
 )
-
-COHORT = "mesa"
 
 
 def _signals(thermistor: str, *, eeg3_off: int = 0) -> list[Sig]:
@@ -104,10 +101,9 @@ NIGHTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download of two nights; the tables have no leading zeros."""
-    folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
+    write_nights(folder, NIGHTS.values())
     harmonised = [
         {"mesaid": 1, "nsrr_age": 70, "nsrr_sex": "female", "nsrr_race": "asian", "nsrr_bmi": 24.9},
         {"mesaid": 2, "nsrr_age": 94, "nsrr_age_gt89": "yes", "nsrr_sex": "", "nsrr_ahi_hp4u_aasm15": 21.5},
@@ -118,16 +114,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_table(folder / "datasets/mesa-sleep-harmonized-dataset-0.7.0.csv", harmonised)
     write_table(folder / "datasets/mesa-sleep-dataset-0.7.0.csv", raw)
-    return folder
 
 
-@pytest.mark.parametrize("name", NIGHTS)
-def test_night_becomes_its_truth(stores: dict[str, xr.Dataset], name: str) -> None:
-    """Stages, events, channels and person of a written night are what was written."""
-    check(stores[name], NIGHTS[name].truth)
+COHORT = Cohort("mesa", download, {name: night.truth for name, night in NIGHTS.items()})
 
 
-def test_electrode_off_masks_and_is_no_signal(stores: dict[str, xr.Dataset]) -> None:
+def test_electrode_off_masks_and_is_no_signal(stores: Download) -> None:
     """A channel ending in _Off masks the channel that it names, and that one alone; it is no channel itself."""
     night = stores["mesa-sleep-0002"]
     quality = night["quality"].sel(channel=["eeg_c4_m1", "eeg_fz_cz"]).values

@@ -5,24 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
 from tests.cohorts.build import (
+    Cohort,
+    Download,
     Night,
     Sig,
     Truth,
     breath,
     channels,
-    check,
     held,
     wave,
     write_nights,
     write_table,
 )
-
-COHORT = "mros"
 
 
 def _leads(**size: float) -> list[Sig]:
@@ -147,10 +145,9 @@ LOST = {  # what the cohort says was lost in past corruption of files
 NIGHTS |= LOST
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download with one man's two nights; nothing harmonised is published for the second visit."""
-    folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
+    write_nights(folder, NIGHTS.values())
     harmonised = [{"nsrrid": "AA0001", "visit": 1, "nsrr_age": 77, "nsrr_sex": "male", "nsrr_race": "hispanic"}]
     harmonised[0] |= {"nsrr_bmi": "M", "nsrr_cai": "N", "nsrr_ttlprdsp_s1sr": "W"}
     first = [{"nsrrid": "AA0001", "vsage1": 77, "gender": 2, "hwbmi": 27.5, "mhbp": 1, "mhmi": "A", "poahi3a": 9.5}]
@@ -160,16 +157,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(folder / "datasets/mros-visit1-harmonized-0.6.0.csv", harmonised)
     write_table(folder / "datasets/mros-visit1-dataset-0.6.0.csv", first)
     write_table(folder / "datasets/mros-visit2-dataset-0.6.0.csv", second)
-    return folder
 
 
-@pytest.mark.parametrize("name", NIGHTS)
-def test_night_becomes_its_truth(stores: dict[str, xr.Dataset], name: str) -> None:
-    """Stages, events, channels and person of a written night are what was written."""
-    check(stores[name], NIGHTS[name].truth)
+COHORT = Cohort("mros", download, {name: night.truth for name, night in NIGHTS.items()})
 
 
-def test_legs_of_the_second_visit_were_not_scored(stores: dict[str, xr.Dataset]) -> None:
+def test_legs_of_the_second_visit_were_not_scored(stores: Download) -> None:
     """An amplifier spoilt them: there are no limb movements, and the store does not say that there were none."""
     assert stores["mros-visit1-aa0001"].attrs["event_scored"]["limb"] == "partly"
     assert stores["mros-visit2-aa0001"].attrs["event_scored"]["limb"] == "no"
@@ -188,7 +181,7 @@ def test_people(root: Path) -> None:
     assert [s.findings for name, s in sources.items() if name not in LOST] == [(), ()]
 
 
-def test_lost_events_are_not_read_as_none(stores: dict[str, xr.Dataset]) -> None:
+def test_lost_events_are_not_read_as_none(stores: Download) -> None:
     """A night without its events does not claim that anybody looked for them."""
     assert set(stores["mros-visit1-aa0236"].attrs["event_scored"].values()) == {"no"}
     assert stores["mros-visit1-aa2033"].attrs["event_scored"]["respiratory"] == "yes"

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-import xarray as xr
-
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
-
-COHORT = "nchsdb"
+from tests.cohorts.build import Cohort, Download, Sig, Truth, breath, channels, held, wave, write_edf, write_table
 
 LAG_S = 0.9609375  # of the scorer's epochs behind the recording's seconds; a binary fraction
 N_SECOND = 152
@@ -52,10 +47,8 @@ def _tsv(path: Path, stages: Sequence[str], events: Sequence[tuple[float, float,
     path.write_text("\n".join(["onset\tduration\tdescription", *rows]) + "\n", "utf-8")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download: two nights of one patient, years apart and on two systems."""
-    folder = tmp_path_factory.mktemp("download")
     nights = folder / "sleep_data"
     write_edf(nights / "10000_17728.edf", _first_system(), n_second=N_SECOND, reserved="EDF+C")
     texts = [
@@ -78,12 +71,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_table(folder / "datasets/nchsdb-dataset-0.3.0.csv", rows)
     write_table(folder / "datasets/nchsdb-dataset-harmonized-0.3.0.csv", [{"study_pat_id": 10000}])
-    return folder
 
 
-def test_epochs_between_seconds(stores: dict[str, xr.Dataset]) -> None:
-    """The grid begins with the first scored epoch; free text is counted; oximeter events are no desaturations."""
-    truth = Truth(
+TRUTHS = {
+    # The grid begins with the first scored epoch; free text is counted; oximeter events are no desaturations.
+    "10000_17728": Truth(
         [0, 1, 2, 4, -1],
         [
             ("lights_off", 0, 0),
@@ -97,21 +89,28 @@ def test_epochs_between_seconds(stores: dict[str, xr.Dataset]) -> None:
         absent=["emg_leg_l", "pulse_rate"],
         subject={"subject": "10000", "visit": "17728", "age_years": 4.0, "sex": "female", "site": "nch"},
         findings=["PSG-A004"],
-    )
-    check(stores["10000_17728"], truth)
-    assert stores["10000_17728"].attrs["grid_offset_s"] == LAG_S
-
-
-def test_second_system(stores: dict[str, xr.Dataset]) -> None:
-    """The same patient years later: other labels, 400 Hz, stages by number; legs apart."""
-    truth = Truth(
+    ),
+    # The same patient years later: other labels, 400 Hz, stages by number; legs apart.
+    "10000_20000": Truth(
         [0, 1, 2, 3, 4],
-        source={"airflow": "Resp Flow", "thor": "Resp Chest", "spo2": "OSAT", "ecg": "ECG LA-RA"},
+        source={
+            "airflow": "Resp Flow",
+            "thor": "Resp Chest",
+            "spo2": "OSAT",
+            "ecg": "ECG LA-RA",
+            "emg_leg_l": "EMG LLEG+-LLEG-",
+            "emg_leg_r": "EMG RLEG+-RLEG-",
+        },
         absent=["nasal_pressure", "emg_leg_lr"],
         subject={"subject": "10000", "visit": "20000", "age_years": 8.0},
-    )
-    check(stores["10000_20000"], truth)
-    assert {"emg_leg_l", "emg_leg_r"} < set(stores["10000_20000"].data_vars)
+    ),
+}
+COHORT = Cohort("nchsdb", download, TRUTHS)
+
+
+def test_epochs_between_seconds(stores: Download) -> None:
+    """The grid begins with the first scored epoch."""
+    assert stores["10000_17728"].attrs["grid_offset_s"] == LAG_S
 
 
 def test_patient(root: Path) -> None:

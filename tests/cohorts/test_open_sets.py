@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import time
 from pathlib import Path
 
 import edfio
 import h5py
 import numpy as np
+import pytest
 import wfdb
 import xlwt
 from numpy.typing import NDArray
 
-from tests.cohorts.build import Sig, Truth, breath, check, convert, held, wave, write_edf, write_table
+from tests.cohorts.build import Cohort, Download, Sig, Truth, breath, held, wave, write_edf, write_table
 
 N_SECOND = 150
 
@@ -40,24 +41,25 @@ def eeg(labels: Sequence[str], rate_hz: int, unit: str = "uV") -> list[Sig]:
 # --- HMC: scoring in an EDF+ of its own, an ECG in microvolt -----------------------------------------------
 
 
-def test_hmc(tmp_path: Path) -> None:
-    """The ECG's microvolts become millivolts; lights are told by texts that name a signal; nobody has an age."""
+def _write_hmc(root: Path) -> None:
     labels = ["EEG F4-M1", "EEG C4-M1", "EEG O2-M1", "EEG C3-M2", "EMG chin", "EOG E1-M2", "EOG E2-M2"]
-    folder = tmp_path / "recordings"
+    folder = root / "recordings"
     write_edf(folder / "SN001.edf", [*eeg(labels, 256), wave("ECG", 256, "uV", 800)])
     words = ["W", "N1", "N2", "N3", "R"]
     stages = [(30.0 * i, 30.0, f"Sleep stage {word}") for i, word in enumerate(words)]
     scored_edf(folder / "SN001_sleepscoring.edf", [(0.0, None, "Lights off@@EEG F4-A1"), *stages])
-    (ds,) = convert("hmc", tmp_path, tmp_path / "out").values()
-    truth = Truth(
+
+
+HMC = {
+    # The ECG's microvolts become millivolts; lights are told by texts that name a signal; nobody has an age.
+    "SN001": Truth(
         [0, 1, 2, 3, 4],
         [("lights_off", 0, 0)],
         {"eeg_c4_m1": 20, "eeg_f4_m1": 10, "eog_l": 60, "eog_r": 70, "emg_chin": 50, "ecg": 0.8},
         source={"eeg_c3_m2": "EEG C3-M2"},
-        subject={"subject": "SN001", "sex": "unknown"},
+        subject={"subject": "SN001", "sex": "unknown", "age_years": None},
     )
-    check(ds, truth)
-    assert "age_years" not in ds.attrs or ds.attrs["age_years"] is None
+}
 
 
 # --- BOAS: BIDS, two nights of one person, a network beside the scorers ------------------------------------
@@ -73,26 +75,37 @@ def _bids(root: Path, night: str, human: Sequence[int], network: Sequence[int], 
     write_table(Path(f"{stem}events.tsv"), rows, delimiter="\t")
 
 
-def test_boas(tmp_path: Path) -> None:
-    """Two recordings are one person; disconnections are unscored; a network's stages stand beside."""
+def _write_boas(root: Path) -> None:
     electrodes = eeg(["PSG_F3", "PSG_F4", "PSG_C3", "PSG_C4"], 256)
     belts = [breath("PSG_THOR", 256, "uV", 300), breath("PSG_THER", 256, "uV", 200)]
-    _bids(
-        tmp_path, "sub-1", [0, 8, 2, 3, 4], [0, -2, 2, 2, 4], [*electrodes, wave("PSG_EOG", 256, "uV", 90), *belts]
-    )
+    _bids(root, "sub-1", [0, 8, 2, 3, 4], [0, -2, 2, 2, 4], [*electrodes, wave("PSG_EOG", 256, "uV", 90), *belts])
     eyes = [wave("PSG_EOGL", 256, "uV", 60), wave("PSG_EOGR", 256, "uV", 70), held("PSG_PULSE", 256, "uV", 1)]
-    _bids(tmp_path, "sub-2", [0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [*electrodes, *eyes])
+    _bids(root, "sub-2", [0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [*electrodes, *eyes])
     person = {"age": 27, "sex": "F", "bmi": 19.8, "pid": 89}
     people = [{"participant_id": "sub-1", **person}, {"participant_id": "sub-2", **person, "bmi": "n/a"}]
-    write_table(tmp_path / "participants.tsv", people, delimiter="\t")
-    stores = convert("boas", tmp_path, tmp_path / "out")
-    waves = {"eeg_c4_m1": 40, "eeg_f3_m1": 10}
-    subject = {"subject": "89", "age_years": 27.0, "sex": "female"}
-    first = Truth([0, -1, 2, 3, 4], (), waves | {"eog_h": 90, "thor": 300, "airflow": 200}, subject=subject)
-    check(stores["sub-1"], first)
-    assert stores["sub-1"]["stage_scorer2"].values.tolist() == [0, -1, 2, 2, 4]
-    second = Truth([0, 1, 2, 3, 4], (), waves | {"eog_l": 60, "eog_r": 70}, absent=["eog_h"], subject=subject)
-    check(stores["sub-2"], second)
+    write_table(root / "participants.tsv", people, delimiter="\t")
+
+
+_BOAS_WAVES = {"eeg_c4_m1": 40, "eeg_f3_m1": 10}
+_PERSON = {"subject": "89", "age_years": 27.0, "sex": "female"}
+BOAS = {
+    # Two recordings are one person; disconnections are unscored; a network's stages stand beside.
+    "sub-1": Truth(
+        [0, -1, 2, 3, 4],
+        (),
+        _BOAS_WAVES | {"eog_h": 90, "thor": 300, "airflow": 200},
+        subject=_PERSON,
+        scorers={2: [0, -1, 2, 2, 4]},
+    ),
+    "sub-2": Truth(
+        [0, 1, 2, 3, 4],
+        (),
+        _BOAS_WAVES | {"eog_l": 60, "eog_r": 70},
+        absent=["eog_h"],
+        subject=_PERSON,
+        scorers={2: [0, 1, 2, 3, 4]},
+    ),
+}
 
 
 # --- CinC 2018: MATLAB files behind a WFDB header, pairs of texts ------------------------------------------
@@ -116,13 +129,12 @@ def _cinc(folder: Path, signals: Sequence[Sig]) -> None:
     data.unlink()
 
 
-def test_cinc2018(tmp_path: Path) -> None:
-    """Event pairs have the length between them; a night of the test set has no scoring, and is no night awake."""
+def _write_cinc2018(root: Path) -> None:
     labels = ["F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1", "E1-M2", "Chin1-Chin2"]
     breathing = [breath("ABD", 200, "uV", 70), breath("CHEST", 200, "uV", 80), breath("AIRFLOW", 200, "uV", 90)]
     signals = [*eeg(labels, 200), *breathing, held("SaO2", 200, "%", 95, (0, 100)), wave("ECG", 200, "mV", 0.7)]
     for part, name in (("training", "tr03-0005"), ("test", "te03-0001")):
-        _cinc(tmp_path / part / name, signals)
+        _cinc(root / part / name, signals)
     texts = [
         (0, "W"),
         (30, "N1"),
@@ -140,32 +152,35 @@ def test_cinc2018(tmp_path: Path) -> None:
         sample=np.array([round(200 * onset) for onset, _ in texts]),
         symbol=['"'] * len(texts),
         aux_note=[text for _, text in texts],
-        write_dir=str(tmp_path / "training/tr03-0005"),
+        write_dir=str(root / "training/tr03-0005"),
     )
     people = [{"Record": "tr03-0005", "Age": 59, "Sex": "F"}, {"Record": "te03-0001", "Age": 70, "Sex": "M"}]
-    write_table(tmp_path / "age-sex.csv", people)
-    stores = convert("cinc2018", tmp_path, tmp_path / "out")
-    waves = {"eeg_c4_m1": 40, "eeg_f3_m2": 10, "eog_l": 70, "emg_chin": 80, "thor": 80, "abdo": 70, "ecg": 0.7}
-    trained = Truth(
+    write_table(root / "age-sex.csv", people)
+
+
+_CINC_WAVES = {"eeg_c4_m1": 40, "eeg_f3_m2": 10, "eog_l": 70, "emg_chin": 80, "thor": 80, "abdo": 70, "ecg": 0.7}
+CINC2018 = {
+    # Event pairs have the length between them.
+    "tr03-0005": Truth(
         [0, 1, 2, 3, 4],
         [("obstructive_apnea", 65, 12.5), ("rera", 80, 4)],
-        waves,
+        _CINC_WAVES,
         {"spo2": 95},
         absent=["eog_r"],
         subject={"subject": "tr03-0005", "age_years": 59.0, "sex": "female", "site": "mgh"},
-    )
-    check(stores["tr03-0005"], trained)
-    check(stores["te03-0001"], Truth([-1] * 5, (), waves, subject={"age_years": 70.0, "sex": "male"}))
+    ),
+    # A night of the test set has no scoring, and is no night awake.
+    "te03-0001": Truth([-1] * 5, (), _CINC_WAVES, subject={"age_years": 70.0, "sex": "male"}),
+}
 
 
 # --- DOD: HDF5, five scorers beside the consensus ----------------------------------------------------------
 
 
-def test_dod(tmp_path: Path) -> None:
-    """An ECG in the group of the EMG, units of the file, the consensus first and scorers beside it."""
+def _write_dod(root: Path) -> None:
     groups = {"eeg": eeg(["C3_M2", "C4_M1", "F3_F4"], 250), "eog": eeg(["EOG1", "EOG2"], 250)}
     groups["emg"] = [wave("EMG", 250, "uV", 25), wave("ECG", 250, "uV", 900)]
-    path = tmp_path / "dodh" / "0a1b-2c3d.h5"
+    path = root / "dodh" / "0a1b-2c3d.h5"
     path.parent.mkdir()
     with h5py.File(path, "w") as file:
         for name, signals in groups.items():
@@ -174,14 +189,22 @@ def test_dod(tmp_path: Path) -> None:
             for signal in signals:
                 group[signal.label] = physical(signal).astype(np.float32)
         file["hypnogram"] = np.array([-1, 0, 1, 3, 4], np.int8)
-    scorer = tmp_path / "scorers/dodh/scorer_3/0a1b-2c3d.json"
+    scorer = root / "scorers/dodh/scorer_3/0a1b-2c3d.json"
     scorer.parent.mkdir(parents=True)
     scorer.write_text(json.dumps([-1, 0, 2, 3, 4]))
-    (ds,) = convert("dod", tmp_path, tmp_path / "out").values()
-    waves = {"eeg_c4_m1": 20, "eeg_f3_f4": 30, "eog_l": 10, "emg_chin": 25, "ecg": 0.9}
-    check(ds, Truth([-1, 0, 1, 3, 4], (), waves, source={"ecg": "ECG"}, subject={"subject": "0a1b-2c3d"}))
-    assert ds["stage_scorer4"].values.tolist() == [-1, 0, 2, 3, 4]
-    assert "stage_scorer2" not in ds
+
+
+DOD = {
+    # An ECG in the group of the EMG, units of the file, the consensus first and scorers beside it.
+    "dodh-0a1b-2c3d": Truth(
+        [-1, 0, 1, 3, 4],
+        (),
+        {"eeg_c4_m1": 20, "eeg_f3_f4": 30, "eog_l": 10, "emg_chin": 25, "ecg": 0.9},
+        source={"ecg": "ECG"},
+        subject={"subject": "0a1b-2c3d"},
+        scorers={4: [-1, 0, 2, 3, 4]},
+    )
+}
 
 
 # --- ISRUC: EDF called .rec, two scorers, two generations of labels ----------------------------------------
@@ -193,26 +216,42 @@ def _isruc(path: Path, signals: Sequence[Sig], first: Sequence[int], second: Seq
         path.with_name(f"{path.stem}_{number}.txt").write_text("".join(f"{code}\n" for code in codes))
 
 
-def test_isruc(tmp_path: Path) -> None:
-    """Two nights are one person; code 5 is REM; numbers and X name the same inputs in two generations of files."""
+def _write_isruc(root: Path) -> None:
     old = [*eeg(["F3-A2", "C3-A2", "LOC-A2", "ROC-A1"], 200), wave("24", 200, "uV", 15), wave("25", 200, "uV", 500)]
     _isruc(
-        tmp_path / "subgroupI/7/7.rec",
+        root / "subgroupI/7/7.rec",
         [*old, held("SpO2", 12, "%", 96, (0, 100))],
         [0, 1, 2, 3, 5],
         [0, 0, 2, 3, 5],
     )
     new = [*eeg(["F3-M2", "C3-M2", "E1-M2", "E2-M1"], 200), wave("X1", 200, "uV", 15), breath("X8", 200, "", 3)]
     for night in ("1", "2"):
-        _isruc(tmp_path / f"subgroupII/7/{night}/{night}.rec", new, [0, 1, 2, 3, 5], [0, 1, 2, 3, 5])
-    stores = convert("isruc", tmp_path, tmp_path / "out")
-    waves = {"eeg_c3_m2": 20, "eog_l": 30, "eog_r": 40, "emg_chin": 15}
-    person = {"subject": "I-7", "visit": ""}
-    check(stores["I-7"], Truth([0, 1, 2, 3, 4], (), waves | {"ecg": 0.5}, {"spo2": 96}, subject=person))
-    assert stores["I-7"]["stage_scorer2"].values.tolist() == [0, 0, 2, 3, 4]
-    for visit in ("1", "2"):
-        truth = Truth([0, 1, 2, 3, 4], (), waves | {"abdo": 3}, subject={"subject": "II-7", "visit": visit})
-        check(stores[f"II-7-{visit}"], truth)
+        _isruc(root / f"subgroupII/7/{night}/{night}.rec", new, [0, 1, 2, 3, 5], [0, 1, 2, 3, 5])
+
+
+_ISRUC_WAVES = {"eeg_c3_m2": 20, "eog_l": 30, "eog_r": 40, "emg_chin": 15}
+ISRUC = {
+    # Code 5 is REM; numbers and X name the same inputs in two generations of files.
+    "I-7": Truth(
+        [0, 1, 2, 3, 4],
+        (),
+        _ISRUC_WAVES | {"ecg": 0.5},
+        {"spo2": 96},
+        subject={"subject": "I-7", "visit": ""},
+        scorers={2: [0, 0, 2, 3, 4]},
+    ),
+    # Two nights are one person.
+    **{
+        f"II-7-{visit}": Truth(
+            [0, 1, 2, 3, 4],
+            (),
+            _ISRUC_WAVES | {"abdo": 3},
+            subject={"subject": "II-7", "visit": visit},
+            scorers={2: [0, 1, 2, 3, 4]},
+        )
+        for visit in ("1", "2")
+    },
+}
 
 
 # --- Sleep-EDF: two studies whose codes of sex are opposite ------------------------------------------------
@@ -231,30 +270,57 @@ def _spreadsheet(path: Path, *rows: Sequence[object]) -> None:
     book.save(str(path))
 
 
-def test_sleep_edf(tmp_path: Path) -> None:
-    """Code 1 is a woman in one study and a man in the other; a 1-Hz envelope is no EMG; stage 4 is N3."""
+def _write_sleep_edf(root: Path) -> None:
     leads = eeg(["EEG Fpz-Cz", "EEG Pz-Oz", "EOG horizontal"], 100)
     words = [(30.0 * i, 30.0, f"Sleep stage {word}") for i, word in enumerate("W124R")]
-    cassette, telemetry = tmp_path / "sleep-cassette", tmp_path / "sleep-telemetry"
+    cassette, telemetry = root / "sleep-cassette", root / "sleep-telemetry"
     write_edf(cassette / "SC4021E0-PSG.edf", [*leads, held("EMG submental", 1, "uV", 3, (-5, 5))])
     scored_edf(cassette / "SC4021EH-Hypnogram.edf", words)
     write_edf(telemetry / "ST7021J0-PSG.edf", [*leads, wave("EMG submental", 100, "uV", 12)])
     scored_edf(telemetry / "ST7021JM-Hypnogram.edf", words)
     _spreadsheet(
-        tmp_path / "SC-subjects.xls",
+        root / "SC-subjects.xls",
         ["subject", "night", "age", "sex (F=1)", "LightsOff"],
         [2, 1, 26, 1, time(22, 0)],
         [2, 2, 26, 1, time(22, 50)],
     )
     _spreadsheet(
-        tmp_path / "ST-subjects.xls",
+        root / "ST-subjects.xls",
         ["Subject - age - sex", "", "", "Placebo night", "", "Temazepam night", ""],
         ["Nr", "Age", "M1/F2", "night nr", "lights off", "night nr", "lights off"],
         [2, 35, 1, 1, time(23, 17), 2, time(23, 31)],
     )
-    stores = convert("sleep_edf", tmp_path, tmp_path / "out")
-    waves = {"eeg_fpz_cz": 10, "eeg_pz_oz": 20, "eog_h": 30}
-    woman = {"subject": "SC402", "age_years": 26.0, "sex": "female"}
-    check(stores["SC4021E0"], Truth([0, 1, 2, 3, 4], (), waves, absent=["emg_chin"], subject=woman))
-    man = {"subject": "ST702", "age_years": 35.0, "sex": "male"}
-    check(stores["ST7021J0"], Truth([0, 1, 2, 3, 4], (), waves | {"emg_chin": 12}, subject=man))
+
+
+_EDF_WAVES = {"eeg_fpz_cz": 10, "eeg_pz_oz": 20, "eog_h": 30}
+SLEEP_EDF = {
+    # Code 1 is a woman in one study and a man in the other; a 1-Hz envelope is no EMG; stage 4 is N3.
+    "SC4021E0": Truth(
+        [0, 1, 2, 3, 4],
+        (),
+        _EDF_WAVES,
+        absent=["emg_chin"],
+        subject={"subject": "SC402", "age_years": 26.0, "sex": "female"},
+    ),
+    "ST7021J0": Truth(
+        [0, 1, 2, 3, 4],
+        (),
+        _EDF_WAVES | {"emg_chin": 12},
+        subject={"subject": "ST702", "age_years": 35.0, "sex": "male"},
+    ),
+}
+
+COHORTS = (
+    Cohort("hmc", _write_hmc, HMC),
+    Cohort("boas", _write_boas, BOAS),
+    Cohort("cinc2018", _write_cinc2018, CINC2018),
+    Cohort("dod", _write_dod, DOD),
+    Cohort("isruc", _write_isruc, ISRUC),
+    Cohort("sleep_edf", _write_sleep_edf, SLEEP_EDF),
+)
+
+
+@pytest.mark.parametrize("cohort", COHORTS, ids=lambda cohort: cohort.name)
+def test_nights_are_those_that_were_written(converted: Callable[[Cohort], Download], cohort: Cohort) -> None:
+    """Every file of signals is a recording under the name that its cohort gives it, and nothing else is."""
+    assert sorted(converted(cohort)) == sorted(cohort.truths)

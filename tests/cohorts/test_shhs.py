@@ -5,23 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import xarray as xr
 
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
 from tests.cohorts.build import (
+    Cohort,
     Night,
     Sig,
     Truth,
     channels,
-    check,
     held,
     wave,
     write_nights,
     write_table,
 )
-
-COHORT = "shhs"
 
 EIGHT_BIT = (-128, 127)
 
@@ -174,18 +171,13 @@ def _write_tables(root: Path) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download of three nights."""
-    folder = write_nights(tmp_path_factory.mktemp("download"), NIGHTS.values())
+    write_nights(folder, NIGHTS.values())
     _write_tables(folder)
-    return folder
 
 
-@pytest.mark.parametrize("name", NIGHTS)
-def test_night_becomes_its_truth(stores: dict[str, xr.Dataset], name: str) -> None:
-    """Stages, events, channels and person of a written night are what was written."""
-    check(stores[name], NIGHTS[name].truth)
+COHORT = Cohort("shhs", download, {name: night.truth for name, night in NIGHTS.items()})
 
 
 def test_people(root: Path) -> None:

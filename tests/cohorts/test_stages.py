@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-import xarray as xr
-
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
-
-COHORT = "stages"
+from tests.cohorts.build import Cohort, Sig, Truth, breath, channels, held, wave, write_edf, write_table
 
 DERIVED = ["EEG_F3-A2", "EEG_F4-A1", "EEG_A1-A2", "EEG_C3-A2", "EEG_C4-A1", "EEG_O1-A2", "EEG_O2-A1", "EOG_LOC-A2"]
 DERIVED += ["EOG_ROC-A2", "EMG_Chin", "Leg_1", "Leg_2"]
@@ -33,10 +28,8 @@ def _scoring(path: Path, lines: Sequence[str]) -> None:
     path.write_text("\n".join(["Start Time,Duration (seconds),Event", *lines]) + "\n", "utf-8")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download: a night of each family of labels, one of them again under another name."""
-    folder = tmp_path_factory.mktemp("download")
     psgs = folder / "original/STAGES PSGs"
     first = _night(
         DERIVED,
@@ -79,12 +72,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
     ]
     write_table(folder / "datasets/stages-harmonized-dataset-0.3.0.csv", people)
-    return folder
 
 
-def test_derivations_made_by_the_recorder(stores: dict[str, xr.Dataset]) -> None:
-    """A stage may last two epochs, a text may hold commas; flows of an unknown sensor are left out."""
-    truth = Truth(
+TRUTHS = {
+    # A stage may last two epochs, a text may hold commas; flows of an unknown sensor are left out.
+    "GSSA00001": Truth(
         [0, 2, 2, 3, 4],
         [("hypopnea", 40, 14.5), ("arousal_respiratory", 60, 3.5), ("desaturation", 70, 20)],
         {"eeg_c4_m1": 50, "eeg_c3_m2": 40, "eeg_m1_m2": 30, "eog_l": 80, "eog_r": 90, "ecg": 0.8, "ecg_2": 0.4},
@@ -93,28 +85,25 @@ def test_derivations_made_by_the_recorder(stores: dict[str, xr.Dataset]) -> None
         absent=["airflow", "nasal_pressure", "pap_pressure"],
         subject={"subject": "GSSA00001", "visit": "", "age_years": 44.0, "sex": "female", "site": "GSSA"},
         findings=["PSG-A004", "PSG-M003"],
-    )
-    check(stores["GSSA00001"], truth)
-
-
-def test_single_electrodes(stores: dict[str, xr.Dataset]) -> None:
-    """Electrodes against a common reference become derivations against the other side's mastoid."""
-    truth = Truth(
+    ),
+    # Electrodes against a common reference become derivations against the other side's mastoid.
+    "STNF00010": Truth(
         [0, 1, 2, -1, 4],
         (),
         {"eeg_c4_m1": -50, "eeg_c3_m2": -70, "eog_l": 10, "eog_r": 20, "ecg": 0.7, "emg_chin": 110, "airflow": 0.3},
         source={"eeg_c4_m1": "C4 - M1", "eog_l": "E1 - M2", "ecg": "ECG1 - ECG2", "airflow": "NasOr"},
         subject={"subject": "STNF00010", "age_years": 17.5, "sex": "male", "site": "STNF"},
-    )
-    check(stores["STNF00010"], truth)
-
-
-def test_labels_without_a_hyphen(stores: dict[str, xr.Dataset]) -> None:
-    """A site that writes C4M1, and a night that the table of subjects does not know."""
-    waves = {"eeg_c4_m1": 40, "eeg_f3_m2": 10, "eog_l": 70, "eog_r": 80}
-    subject = {"subject": "BOGN00002", "site": "BOGN", "sex": "unknown"}
-    night = Truth([0, 1, 1, 1, 1], (), waves, subject=subject, findings=["PSG-M001"])
-    check(stores["BOGN00002"], night)
+    ),
+    # A site that writes C4M1, and a night that the table of subjects does not know.
+    "BOGN00002": Truth(
+        [0, 1, 1, 1, 1],
+        (),
+        {"eeg_c4_m1": 40, "eeg_f3_m2": 10, "eog_l": 70, "eog_r": 80},
+        subject={"subject": "BOGN00002", "site": "BOGN", "sex": "unknown"},
+        findings=["PSG-M001"],
+    ),
+}
+COHORT = Cohort("stages", download, TRUTHS)
 
 
 def test_one_person_twice(root: Path) -> None:

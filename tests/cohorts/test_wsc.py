@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-import xarray as xr
-
 from pipeline.cohort import find_recordings
 from pipeline.manifests import load_manifest
-from tests.cohorts.build import Sig, Truth, breath, channels, check, held, wave, write_edf, write_table
-
-COHORT = "wsc"
+from tests.cohorts.build import Cohort, Download, Sig, Truth, breath, channels, held, wave, write_edf, write_table
 
 HERITAGE = ["E1", "E2", "C3_M2", "O1_M2", "chin", "lleg_r"]
 COMET = ["E1", "E2", "F3_M2", "Fz_M2", "Cz_M2", "C3_M2", "Pz_M2", "O1_M2", "cchin_l", "lleg_r"]
@@ -62,10 +57,8 @@ def _twin(folder: Path, name: str) -> None:
     (folder / f"{name}.allscore.txt").write_bytes(lines.encode("latin-1"))
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def download(folder: Path) -> None:
     """A download: a person's first visit on one system and third on the other, somebody's nap, a mailed survey."""
-    folder = tmp_path_factory.mktemp("download")
     nights = folder / "polysomnography"
     nights.mkdir()
     _gamma(nights, "wsc-visit1-10119-nsrr", stage_heading="Epoch\tUser-Defined Stage\tCAST-Defined Stage\n")
@@ -88,7 +81,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"wsc_id": 62741, "wsc_vst": 1, "sex": "M", "race": "00", "age": 48, "hypertension_ynd": ""},
     ]
     write_table(folder / "datasets/wsc-dataset-0.8.0.csv", raw)
-    return folder
 
 
 GAMMA = Truth(
@@ -107,20 +99,12 @@ GAMMA = Truth(
 )
 
 
-def test_naps_are_no_nights(stores: dict[str, xr.Dataset]) -> None:
-    """A file without the mark of the harmonised signals is left alone."""
-    assert sorted(stores) == ["wsc-visit1-10119", "wsc-visit1-62741", "wsc-visit3-10119"]
-
-
-@pytest.mark.parametrize("name", ["wsc-visit1-10119", "wsc-visit1-62741"])
-def test_heritage_night(stores: dict[str, xr.Dataset], name: str) -> None:
-    """Stages with and without a heading, labels that end in blanks, events without a length."""
-    check(stores[name], GAMMA)
-
-
-def test_comet_night(stores: dict[str, xr.Dataset]) -> None:
-    """Stages last until the next change; lengths and kinds are read out of the texts."""
-    truth = Truth(
+TRUTHS = {
+    # Heritage: stages with and without a heading, labels that end in blanks, events without a length.
+    "wsc-visit1-10119": GAMMA,
+    "wsc-visit1-62741": GAMMA,
+    # Comet: stages last until the next change; lengths and kinds are read out of the texts.
+    "wsc-visit3-10119": Truth(
         [-1, 1, 3, 3, 4],
         [
             ("lights_off", 15.5, 0),
@@ -134,8 +118,14 @@ def test_comet_night(stores: dict[str, xr.Dataset]) -> None:
         source={"airflow": "flow", "emg_chin": "cchin_l"},
         absent=["airflow_2"],
         subject={"subject": "10119", "visit": "3", "age_years": 59.0, "sex": "female"},
-    )
-    check(stores["wsc-visit3-10119"], truth)
+    ),
+}
+COHORT = Cohort("wsc", download, TRUTHS)
+
+
+def test_naps_are_no_nights(stores: Download) -> None:
+    """A file without the mark of the harmonised signals is left alone."""
+    assert sorted(stores) == sorted(TRUTHS)
 
 
 def test_people(root: Path) -> None:

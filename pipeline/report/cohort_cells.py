@@ -126,9 +126,18 @@ def coverage(recordings: pl.DataFrame, channels: pl.DataFrame, *, small: bool) -
 
 
 def _nights(cells: Mapping[str, tuple[int, int]], *, small: bool) -> dict[str, str]:
-    """Return the nights of every cell of (nights, persons), withheld where the persons are few."""
+    """Return the nights of every cell of (nights, persons), withheld where the persons are few.
+
+    Where one cell of few takes a large one with it, that is told as far as the few leave it open: ``>20`` of 25.
+    """
     shown = show_cells({name: persons for name, (_, persons) in cells.items()}, small=small)
-    return {name: str(cells[name][0]) if text.isdecimal() else text for name, text in shown.items()}
+    told = {name: str(cells[name][0]) if text.isdecimal() else text for name, text in shown.items()}
+    large = [name for name, text in told.items() if text == "withheld"]
+    few = [name for name, text in told.items() if text.startswith("<")]
+    if large and sum(cells[name][0] for name in few) < LEAST:
+        least = sum(cells[name][0] for name in (*large, *few)) - LEAST
+        told |= dict.fromkeys(large, f">{least}")
+    return told
 
 
 def coverage_by_recording(

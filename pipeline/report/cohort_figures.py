@@ -48,8 +48,9 @@ def _bars(figure: go.Figure, n: int, title: str) -> go.Figure:
 
 
 def _number(cell: str) -> int:
-    """Return a cell's number; one that is withheld has no bar."""
-    return int(cell) if cell.isdecimal() else 0
+    """Return a cell's number, or the one that it is above; one that is withheld has no bar."""
+    number = cell.removeprefix(">")
+    return int(number) if number.isdecimal() else 0
 
 
 def outcome_plot(shared: Shared) -> Plot:

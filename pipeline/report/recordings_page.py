@@ -10,7 +10,8 @@ from pipeline.report.cohort_cells import coverage_by_recording
 from pipeline.report.cohort_facts import CohortFacts, RecordingFacts
 from pipeline.report.cohort_figures import recording_coverage_plot
 from pipeline.report.cohort_page import SCRIPT
-from pipeline.report.page import Block, Link, Page, Part, Section, Text
+from pipeline.report.page import Block, Link, Page, Part, Section, Table, Text
+from schemas.findings import FINDINGS
 
 __all__ = ["recordings_page"]
 
@@ -43,6 +44,7 @@ def recordings_page(facts: CohortFacts, pages: Collection[str]) -> Page:
         lead="Failed ones first, then those with severe findings, then those that are unlike their site.",
         sections=[
             Section("recordings", "Recordings", [Block("recordings.html", values)]),
+            Section("codes", "What the findings are", [_codes(choices["finding"])]),
             Section("coverage", "Channels by recording", _coverage(facts)),
         ],
         is_individual=True,
@@ -50,6 +52,12 @@ def recordings_page(facts: CohortFacts, pages: Collection[str]) -> Page:
         home=Link("To the cohort", "../index.html"),
         script=SCRIPT,
     )
+
+
+def _codes(codes: Sequence[str]) -> Table:
+    known = [(code, FINDINGS[code]) for code in codes if code in FINDINGS]  # a later version may know more
+    rows = [[code, kind.severity.value, kind.title, kind.fix] for code, kind in known]
+    return Table("Codes of findings", ["code", "severity", "what", "what to do"], rows)
 
 
 def _coverage(facts: CohortFacts) -> list[Part]:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from benchmarks.report_cohort import write_output
 from pipeline.catalog.cells import LEAST
-from pipeline.catalog.table import FILES, open_table
+from pipeline.catalog.table import FILES, frame, open_table
 from pipeline.report.cohort import CohortReport, write_cohort_report
-from pipeline.report.cohort_cells import show_cross
+from pipeline.report.cohort_cells import NO_CHANNEL, coverage, show_cross
 from pipeline.write.ledger import LedgerWriter, Row, read_ledger
 from schemas.errors import StoreIncomplete
 from schemas.vocabulary import Outcome
 from tests.command_line import in_process
+from tests.made_up_catalog import made_up
 
 N_RECORDING = 150
 
@@ -111,9 +112,9 @@ def test_pages_ask_for_nothing(written: CohortReport) -> None:
 def test_the_list_has_every_recording_worst_first(out: Path, written: CohortReport) -> None:
     """Failed ones are on top, each with its reason; the data of the page hold all, its table the first ones."""
     text = written.recordings.read_text("utf-8")
-    coverage, rows = sorted(figures(text), key=lambda found: isinstance(found, list))
+    picture, rows = sorted(figures(text), key=lambda found: isinstance(found, list))
     assert isinstance(rows, list)
-    assert len(coverage["data"][0]["x"]) == N_RECORDING - 3  # type: ignore[index]
+    assert len(picture["data"][0]["x"]) == N_RECORDING - 3  # type: ignore[index]
     assert {row["name"] for row in rows} == {f"{cohort}/{key}" for cohort, key in read_ledger(out).rows}
     n_failed = [row["outcome"] for row in rows].count("failed")
     assert [row["outcome"] for row in rows[:n_failed]] == ["failed"] * n_failed
@@ -190,6 +191,17 @@ def test_stores_that_are_gone_are_named(out: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "made-up/night-000000: store_incomplete" in done.stderr
     assert "next: sleep2vec verify" in done.stderr
+
+
+def test_coverage_of_few_leaves_the_rest_open() -> None:
+    """A channel that three of forty lack: how many have it follows only as far as fewer than five lack it."""
+    rows = made_up(40)
+    row = {"channel": "spo2", "coverage": 1.0}
+    channels = frame("channels", [{"recording": own["recording"], **row} for own in rows[3:]])
+    shown = coverage(frame("catalog", rows), channels, small=False)["spo2"]
+    assert (shown["all of it"], shown[NO_CHANNEL]) == (">35", "<5")
+    shown = coverage(frame("catalog", rows), channels, small=True)["spo2"]
+    assert (shown["all of it"], shown[NO_CHANNEL]) == ("37", "3")
 
 
 @given(st.dictionaries(st.text("abc", min_size=1), st.tuples(*[st.integers(0, 12)] * 3), min_size=1, max_size=5))

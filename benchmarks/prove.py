@@ -23,13 +23,13 @@ from statistics import median
 from typing import Any
 
 from benchmarks import campaign, evidence, quotes
+from benchmarks.checks_campaign import checks
 from benchmarks.convert import MOST_CPU, MOST_MEMORY
 from benchmarks.evidence import Bar, Campaign, Figures, Key, Parameters, Progress
 from benchmarks.loader import loader_cost
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
 from benchmarks.operation import scale
 from benchmarks.outages import outages
-from benchmarks.report import report
 from benchmarks.shards import shards
 from benchmarks.study import longer_study, study, study_settings
 from benchmarks.study_analysis import BARS as STUDY_BARS
@@ -267,6 +267,21 @@ CAMPAIGNS = {  # those that measure time come last
         tuple(Bar(f"{way}.n_{fault}", most=0) for way in ("stages", "heart") for fault in ("missed", "false")),
         "tests/unit/catalog/test_twins.py::test_a_second_export_is_found",
     ),
+    "checks": Campaign(
+        checks,
+        {"n_clean": 200, "n_fault": 50, "hours": 1.0, "runs": 3, "mitdb": "../shared/data/mitdb"},
+        (
+            *("schemas/checks.py", "schemas/quality.py", "pipeline/quality/*.py", "benchmarks/checks.py"),
+            *("benchmarks/checks_campaign.py", "pipeline/synth/faults_sensors.py"),
+            "pipeline/synth/night_samples.py",
+        ),
+        (
+            *(Bar("least_detected", least=0.95), Bar("most_false_alarms", most=0.01)),
+            *(Bar("any_false_alarm", most=0.05), Bar("real.mitdb.n", least=1)),
+            *(Bar(f"cost.{cohort}.added", most=0.25) for cohort in ("shhs", "mesa", "synthetic")),
+        ),
+        "tests/unit/quality/test_campaign.py::test_faults_are_found_and_nothing_else",
+    ),
     "staging": Campaign(
         staging,
         {"nights": 16, "hours": 1.0, "steps": 200, "seed": 1},
@@ -424,20 +439,6 @@ CAMPAIGNS = {  # those that measure time come last
             *(Bar("set_of_10000.open_s", most=1), Bar("set_of_10000.peak_mb", most=200)),
         ),
         "tests/unit/shards/test_benchmark.py::test_costs_are_measured",
-    ),
-    "report": Campaign(
-        report,
-        {"n_recording": 10_000, "hours": 8.0, "n_run": 5},
-        (
-            *("pipeline/report/**/*", "pipeline/drift/**/*", "pipeline/catalog/*.py", "flows/commands/report.py"),
-            *("benchmarks/report*.py", "benchmarks/measure.py", "tests/page_checks.py"),
-        ),
-        (
-            *(Bar("cohort.build_s.median", most=60), Bar("cohort.all_mb", most=15)),
-            *(Bar("cohort.page_open_s.median", most=3), Bar("cohort.list_open_s.median", most=3)),
-            *(Bar("recording.page_mb", most=5), Bar("recording.build_cpu_s.median", most=5)),
-        ),
-        "tests/unit/report/test_cohort_page.py::test_sections_are_there",
     ),
     "study": Campaign(study, study_settings("study"), _STUDY, STUDY_BARS, _SMALL_STUDY),
     "study-longer": Campaign(longer_study, study_settings("study-longer"), _STUDY, STUDY_BARS, _SMALL_STUDY),

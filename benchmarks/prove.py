@@ -30,6 +30,7 @@ from benchmarks.loader import loader_cost
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
 from benchmarks.operation import scale
 from benchmarks.outages import outages
+from benchmarks.report import report
 from benchmarks.shards import shards
 from benchmarks.study import longer_study, study, study_settings
 from benchmarks.study_analysis import BARS as STUDY_BARS
@@ -439,6 +440,20 @@ CAMPAIGNS = {  # those that measure time come last
             *(Bar("set_of_10000.open_s", most=1), Bar("set_of_10000.peak_mb", most=200)),
         ),
         "tests/unit/shards/test_benchmark.py::test_costs_are_measured",
+    ),
+    "report": Campaign(
+        report,
+        {"n_recording": 10_000, "hours": 8.0, "n_run": 5},
+        (
+            *("pipeline/report/**/*", "pipeline/drift/**/*", "pipeline/catalog/*.py", "flows/commands/report.py"),
+            *("benchmarks/report*.py", "benchmarks/measure.py", "tests/page_checks.py"),
+        ),
+        (
+            *(Bar("cohort.build_s.median", most=60), Bar("cohort.all_mb", most=15)),
+            *(Bar("cohort.page_open_s.median", most=3), Bar("cohort.list_open_s.median", most=3)),
+            *(Bar("recording.page_mb", most=5), Bar("recording.build_cpu_s.median", most=5)),
+        ),
+        "tests/unit/report/test_cohort_page.py::test_sections_are_there",
     ),
     "study": Campaign(study, study_settings("study"), _STUDY, STUDY_BARS, _SMALL_STUDY),
     "study-longer": Campaign(longer_study, study_settings("study-longer"), _STUDY, STUDY_BARS, _SMALL_STUDY),

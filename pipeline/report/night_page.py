@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.report.night_channels import groups_of, overview
 from pipeline.report.night_heart import intervals, oxygen_and_rate
 from pipeline.report.night_quality import checks, legend, quality_raster, remarks
-from pipeline.report.night_spectrum import spectrogram
+from pipeline.report.night_spectrum import colours_of, spectrogram
 from pipeline.report.night_stages import event_counts, hypnogram, stage_minutes
 from pipeline.report.night_tables import (
     events_parts,
@@ -72,9 +72,10 @@ def _spectrogram(night: Night) -> list[Part]:
     channel = night.primary("eeg")
     if channel is None:
         return [Text("The night has no EEG.")]
+    figure = spectrogram(night, channel)
     label = f"Spectrogram of {channel}, 0.5 to 30 Hz over the night."
-    caption = "Power in windows of 4 s, averaged over each epoch. White where the channel is missing."
-    return [Plot("plot-spectrogram", spectrogram(night, channel), label, caption, is_time=True)]
+    caption = f"Power in windows of 4 s, averaged over each epoch, {colours_of(figure)}. White where the channel is missing."
+    return [Plot("plot-spectrogram", figure, label, caption, is_time=True)]
 
 
 def _oxygen(night: Night) -> list[Part]:

@@ -11,7 +11,7 @@ from pipeline.report.view import Night
 from schemas.kinds import RateClass
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["spectrogram", "spectrogram_db", "spectrogram_row"]
+__all__ = ["colours_of", "spectrogram", "spectrogram_db", "spectrogram_row"]
 
 _RATE_HZ = RateClass.FAST.rate_hz
 _WINDOW_S = 4  # seconds; a quarter of a hertz apart, as sleep EEG is usually looked at
@@ -58,12 +58,14 @@ def spectrogram_db(eeg: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArr
 
 
 def spectrogram(night: Night, channel: str) -> go.Figure:
-    """Return the picture of one EEG's power with its scale of colours."""
-    figure = rows(night, [spectrogram_row(night, channel)])
-    figure.data[0].showscale = True
-    figure.layout.margin.t = 44  # px: the scale stands above
-    figure.layout.height += 40
-    return figure
+    """Return the picture of one EEG's power."""
+    return rows(night, [spectrogram_row(night, channel)])
+
+
+def colours_of(figure: go.Figure) -> str:
+    """Return what the colours of such a picture mean; in words, which need no room beside it."""
+    trace = figure.data[0]
+    return f"from {trace.zmin:.0f} dB (dark) to {trace.zmax:.0f} dB (bright) of 1 µV²/Hz"
 
 
 def spectrogram_row(night: Night, channel: str) -> Row:
@@ -84,17 +86,6 @@ def spectrogram_row(night: Night, channel: str) -> Row:
         "zmax": high,
         "colorscale": "Viridis",
         "showscale": False,
-        "colorbar": {
-            "orientation": "h",
-            "thickness": 10,
-            "len": 0.5,
-            "x": 1,
-            "xanchor": "right",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "title": {"text": "dB of 1 µV²/Hz", "side": "top"},
-            "nticks": 5,
-        },
         "hovertemplate": "%{x|%H:%M:%S}, %{y} Hz: %{z} dB<extra></extra>",
     }
     return Row(f"{channel} (Hz)", 220, [trace], {"range": [_LOW_HZ, _HIGH_HZ], "nticks": 7})

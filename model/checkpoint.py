@@ -13,13 +13,15 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.card import CARD, card_text
+from model.config import RunConfig
 from pipeline.places import storage_errors
 from pipeline.write.publish import make_durable, publish, temporary_name
 from schemas.errors import CheckpointInvalid
@@ -28,8 +30,20 @@ from schemas.store import PART
 __all__ = ["fill", "folder_of", "latest", "load", "origin", "part", "save"]
 
 _TENSORS, _FACTS = "tensors.safetensors", "checkpoint.json"
-_FORMAT = "sleep2vec checkpoint"
-_VERSION = 1
+
+
+class _Facts(BaseModel, extra="allow", strict=True):
+    """What must be in a checkpoint's facts, and what others rely on where it is there."""
+
+    format: Literal["sleep2vec checkpoint"]
+    version: Literal[1]
+    sha256: str
+    step: int = Field(ge=0)
+    config: dict[str, Any]
+    data: dict[str, Any] = {}
+    loader: dict[str, Any] = {}
+    task: str = ""
+    columns: list[str] = []
 
 
 def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], *, keep: int = 2) -> Path:
@@ -51,7 +65,7 @@ def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str
     for unfinished in run.glob(f"step-*{PART}-*"):  # of a run that was killed
         shutil.rmtree(unfinished)
     temporary = temporary_name(final)
-    own = {"format": _FORMAT, "version": _VERSION, "step": step}
+    own = {"format": "sleep2vec checkpoint", "version": 1, "step": step}
     with storage_errors("the checkpoint cannot be written", where=final.name):
         temporary.mkdir(parents=True)
         try:
@@ -103,23 +117,24 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     folder = folder_of(path)
     try:
-        facts = json.loads((folder / _FACTS).read_text("utf-8"))
-        kind, version, digest, _, _ = (facts[name] for name in ("format", "version", "sha256", "step", "config"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointInvalid("the checkpoint's facts cannot be read", where=folder.name) from error
-    if kind != _FORMAT or version != _VERSION:
+        facts = _Facts.model_validate_json((folder / _FACTS).read_bytes())
+    except (OSError, ValueError) as error:
+        wrong = error.errors()[0] if isinstance(error, ValidationError) else {}
         raise CheckpointInvalid(
-            "the checkpoint is of another kind", where=folder.name, saw=f"{kind} {version}", expected=_VERSION
-        )
+            "the checkpoint's facts cannot be read",
+            where=folder.name,
+            saw=".".join(map(str, wrong.get("loc", ()))) or None,
+            expected=wrong.get("msg"),
+        ) from error
     try:
-        if _digest(folder / _TENSORS) != digest:
+        if _digest(folder / _TENSORS) != facts.sha256:
             raise CheckpointInvalid(
                 "the tensors are not what was written",
                 where=folder.name,
                 why="Weights that changed on the disk give wrong numbers that look right.",
                 do="Take an earlier checkpoint.",
             )
-        return load_file(folder / _TENSORS), facts
+        return load_file(folder / _TENSORS), facts.model_dump(exclude_unset=True)
     except (OSError, SafetensorError) as error:
         raise CheckpointInvalid("the tensors cannot be read", where=folder.name) from error
 
@@ -148,7 +163,8 @@ def origin(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     facts = load(path)[1]
-    return {"sha256": facts["sha256"], "data": facts["data"], "modalities": facts["config"]["model"]["modalities"]}
+    modalities = RunConfig.from_json(facts["config"]).model.modalities
+    return {"sha256": facts["sha256"], "data": facts.get("data", {}), "modalities": modalities}
 
 
 def _steps(run: Path) -> list[Path]:

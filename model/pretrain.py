@@ -253,7 +253,7 @@ def _continue(trainer: Trainer, source: PairSource, out: Path) -> None:
             "the folder holds a run of another configuration", where=out.name, do="Name a new folder for this one."
         )
     trainer.restore(tensors, facts["step"])
-    source.load_state_dict(facts["loader"])
+    source.load_state_dict(facts.get("loader", {}))
 
 
 def _save(trainer: Trainer, source: PairSource, out: Path, data: Mapping[str, Any] | None) -> Path:

@@ -23,6 +23,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "pipeline.manifests",
         "pipeline.synth",
         "model.config",
+        "model.checkpoint",
         "flows.conversion",
         "flows.verify",
     ),

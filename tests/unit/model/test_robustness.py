@@ -94,8 +94,11 @@ def test_tensors_of_another_shape_or_name_are_refused(
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"version": 2}, "another kind"),
-        ({"format": "something else"}, "another kind"),
+        ({"version": 2}, "saw version, expected Input should be 1"),
+        ({"format": "something else"}, "saw format, expected Input should be 'sleep2vec checkpoint'"),
+        ({"step": -1}, "saw step"),
+        ({"columns": 3}, "saw columns"),
+        ({"task": ["stage5"]}, "saw task"),
         ({"config": {"model": 3}}, "saw model 3, expected an object"),
         ({"config": {"model": {"n_layer": "two"}}}, "saw model.n_layer two, expected a valid integer"),
         ({"config": {"model": {"wings": 2}}}, "saw model.wings 2, expected modalities, token_width"),

@@ -119,7 +119,10 @@ def print_readiness(census: Census) -> None:
     facts = census.readiness()
     if census.judgement.cohort is None:
         n_unreadable = facts["n_recordings"] - facts["n_would_convert"]
-        click.echo(f"{facts['n_recordings']} files of signals, {n_unreadable} of them cannot be read")
+        empty = [judged.montage.n for judged in census.judgement.montages if not judged.montage.infos]
+        n_empty = sum(empty) - n_unreadable
+        alone = f", {n_empty} hold annotations alone" if n_empty else ""
+        click.echo(f"{facts['n_recordings']} files of signals, {n_unreadable} of them cannot be read{alone}")
     else:
         excluded = f", {facts['n_excluded']} are excluded" if facts["n_excluded"] else ""
         click.echo(
@@ -127,7 +130,7 @@ def print_readiness(census: Census) -> None:
             f"{excluded}; {facts['n_without_annotation']} without annotation, "
             f"{facts['n_without_subject']} without subject row"
         )
-    _print_failing(facts["would_fail"])
+    _print_failing(facts["would_fail"], "would fail" if census.judgement.cohort else "cannot be read")
     _print_units(facts["mixed_units"])
     if census.judgement.cohort is None:
         return
@@ -152,9 +155,9 @@ def _print_units(units: Mapping[str, Mapping[str, int]]) -> None:
         click.echo(f"  units of {label!r} differ: {words}")
 
 
-def _print_failing(reasons: Mapping[str, Mapping[str, Any]]) -> None:
+def _print_failing(reasons: Mapping[str, Mapping[str, Any]], how: str) -> None:
     for reason, rows in reasons.items():
-        click.echo(f"  would fail {rows['n']:5d} x {reason}, first: {rows['first']}")
+        click.echo(f"  {how} {rows['n']:5d} x {reason}, first: {rows['first']}")
 
 
 def _print_shares(shares: Mapping[str, Any]) -> None:
@@ -177,13 +180,21 @@ def _percent(share: float) -> str:
     return "100 %" if share == 1 else f"{min(share, 0.9999):.2%}".replace("%", " %")
 
 
-def print_judgement(judgement: Judgement) -> None:
-    """Print what a manifest makes of counts alone, which know no recordings."""
+def print_judgement(judgement: Judgement, *, by_visit: bool) -> None:
+    """Print what a manifest makes of counts alone, which know no recordings.
+
+    Parameters
+    ----------
+    by_visit : bool
+        Whether the manifest has rules for some visits only.
+    """
     facts = judgement.to_json()
     if "n_files" in facts:
         click.echo(f"{judgement.cohort}: {facts['n_would_convert']} of {facts['n_files']} files would convert")
-        _print_failing(facts["would_fail"])
+        _print_failing(facts["would_fail"], "would fail")
         _print_units(facts["mixed_units"])
+        if by_visit and any(judged.montage.visit is None for judged in judgement.montages):
+            click.echo("  no visits in the table: each montage is judged as one of the visit that it fits best")
     else:
         click.echo(f"{judgement.cohort}: labels alone were counted; they do not tell which files would convert")
     _print_shares(facts["label_use"])

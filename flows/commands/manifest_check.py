@@ -78,7 +78,7 @@ def _try_on_counts(manifest: CohortManifest, counts: Path, as_json: bool) -> tup
 
     judgement = judge(manifest, read_counts(counts))
     if not as_json:
-        print_judgement(judgement)
+        print_judgement(judgement, by_visit=any(rule.visits for rule in manifest.montage))
     return judgement.to_json(), judgement.n_failing
 
 

@@ -270,6 +270,30 @@ def test_what_people_read(root: Path) -> None:
     assert "Maier" not in said
 
 
+def test_a_table_without_visits_is_judged_by_the_best(tmp_path: Path) -> None:
+    """Where rules differ by visit, it is said that none was known."""
+    edf = "polysomnography/edfs/shhs1/shhs1-200001.edf"
+    night(tmp_path / edf, EdfSignal("EEG", 125, "uV", (-125, 125), (-128, 127)))
+    in_process("scan", "--root", ".", "--csv", "bare.csv", cwd=tmp_path)
+    in_process("scan", "shhs", "--root", ".", "--csv", "known.csv", cwd=tmp_path)
+    bare, known = (
+        in_process("manifest", "check", "shhs", "--scan", name, cwd=tmp_path).stdout
+        for name in ("bare.csv", "known.csv")
+    )
+    assert "no visits in the table" in bare
+    assert "no visits in the table" not in known
+    assert "shhs: 1 of 1 files would convert" in known
+
+
+def test_files_without_signals_are_told_from_unreadable_ones(tmp_path: Path) -> None:
+    """A hypnogram may be an EDF, too: it is read, and holds no signals."""
+    night(tmp_path / "night.edf", EEG)
+    night(tmp_path / "stages.edf", EdfSignal("EDF Annotations", 15, "", (-1, 1), (-32768, 32767)))
+    (tmp_path / "empty.edf").touch()
+    said = in_process("scan", "--root", ".", cwd=tmp_path).stdout
+    assert "3 files of signals, 1 of them cannot be read, 1 hold annotations alone" in said, said
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -73,10 +73,10 @@ def _overdrive(night: NightSamples) -> None:
 
 
 def _fade(night: NightSamples) -> None:
-    """Leave a hundredth of a sensor's amplitude for five minutes or more."""
+    """Leave a hundredth of a sensor's amplitude, or less, for five minutes or more."""
 
     def fade(value: Floats) -> Floats:
-        value[_span(night, value.size, (0.09, 0.5))] *= np.float32(night.rng.uniform(0.001, 0.015))
+        value[_span(night, value.size, (0.09, 0.5))] *= np.float32(night.rng.uniform(0.001, 0.01))
         return value
 
     _change(night, night.pick(*_AMPLIFIED, *_BELTS, *_FLOWS), fade)

@@ -79,6 +79,7 @@
         warn(place, "The plot needs the folder assets of this report: copy it along with the page.");
       } else {
         await draw(place);
+        await new Promise((go) => setTimeout(go)); // the page can be read and moved meanwhile
       }
     }
     document.body.dataset.state = "drawn";

@@ -38,6 +38,14 @@ class Kind:
         """Paths below the root."""
         return tuple(path for path, _ in self.found)
 
+    def narrowed(self, others: Iterable[PurePosixPath]) -> str:
+        """Return the pattern; where it would find other files, too, the person's field gets its width."""
+        widths = {len(fields["subject"]) for _, fields in self.found}
+        found = re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(self.pattern)))
+        if len(widths) != 1 or not any(found.fullmatch(str(other)) for other in others):
+            return self.pattern
+        return self.pattern.replace("{subject}", f"{{subject:{widths.pop()}}}", 1)
+
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the fields, the person first."""
@@ -91,7 +99,11 @@ def _pattern(files: Sequence[PurePosixPath]) -> tuple[str, list[dict[str, str]]]
     """Return the pattern of files of one depth and the fields of each."""
     slots: list[tuple[str, ...]] = []  # of each field its value in every file
     parts = [_folder(names, slots) for names in zip(*(file.parts[:-1] for file in files), strict=True)]
-    parts.append(_stem([file.stem for file in files], slots))
+    stems = [file.stem for file in files]
+    if not slots and stems[0] in parts:  # one file, in a folder of the same name
+        slots.append(tuple(stems))
+        parts = [chr(_FIRST_MARK) if part == stems[0] else part for part in parts]
+    parts.append(_stem(stems, slots))
     order = sorted(range(len(slots)), key=lambda k: -len(set(slots[k])))  # stable: of equals the first
     names = {k: _NAMES[place] if place < len(_NAMES) else f"field{place}" for place, k in enumerate(order)}
     text = "/".join(parts) + files[0].suffix
@@ -116,10 +128,18 @@ def _stem(stems: Sequence[str], slots: list[tuple[str, ...]]) -> str:
             stems = marked
     if len(set(stems)) == 1 and slots:
         return stems[0]
-    head = _common(stems) if len(set(stems)) > 1 else ""
-    tail = _common([stem[len(head) :][::-1] for stem in stems])[::-1] if len(set(stems)) > 1 else ""
+    head, tail = _around(stems)
     slots.append(tuple(stem[len(head) : len(stem) - len(tail)] for stem in stems))
     return head + chr(_FIRST_MARK + len(slots) - 1) + tail
+
+
+def _around(stems: Sequence[str]) -> tuple[str, str]:
+    """Return what stands before and after that which differs; of a single name, before and after its numbers."""
+    if len(set(stems)) == 1:
+        numbers = [match.span() for match in _NUMBERED.finditer(stems[0])] or [(0, len(stems[0]))]
+        return stems[0][: numbers[0][0]], stems[0][numbers[-1][1] :]
+    head = _common(stems)
+    return head, _common([stem[len(head) :][::-1] for stem in stems])[::-1]
 
 
 def _common(texts: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline.draft.files import Kind, kinds_of, patterns_beside
-from pipeline.draft.headers import RECORD, Headers
+from pipeline.draft.headers import RECORD, SIGNAL_FILES, Headers
 from pipeline.draft.written import flow, n_file, quoted
 from pipeline.layout import fill
 
@@ -51,6 +51,7 @@ class _Layout:
     """Recordings of one kind, and the patterns of what lies beside them; ``beside`` counts the recordings."""
 
     kind: Kind
+    signals: str
     companions: Sequence[str]
     beside: Mapping[str, int]
 
@@ -63,7 +64,7 @@ class _Layout:
     def lines(self) -> Iterator[str]:
         """Yield the keys of a layout, scorings behind number signs."""
         kind = self.kind
-        yield f"signals: {quoted(kind.pattern)}  # REVIEW, {n_file(len(kind.found))}"
+        yield f"signals: {quoted(self.signals)}  # REVIEW, {n_file(len(kind.found))}"
         if self.companions:
             yield f"companions: {flow(self.companions)}"
         if len(kind.fields) > 1:
@@ -76,30 +77,28 @@ class _Layout:
 
 
 def layout_text(
-    nights: Sequence[Kind], others: Sequence[Kind], files: Iterable[PurePosixPath], headers: Headers
+    nights: Sequence[Kind], others: Sequence[Kind], files: Collection[PurePosixPath], headers: Headers
 ) -> str:
     """Return the sections ``layout`` and ``hdf5``, and what a person is to fill in behind number signs.
 
     Parameters
     ----------
     nights, others : sequence of Kind
-        Files of signals that are recordings, the richest first, and those that are not.
-    files : iterable of PurePosixPath
-        All files below the root.
+        Files of signals that are recordings, the richest first, and files of quite other signals.
+    files : collection of PurePosixPath
+        All other files below the root.
     headers : Headers
         What the recordings' headers say.
     """
-    left = set(files) - {file for kind in nights for file in kind.files}
-    layouts = [_layout(kind, left, headers) for kind in nights]
-    loose = left - {file for layout in layouts for file in layout.neighbours}
+    layouts = [_layout(kind, files, headers) for kind in nights]
+    loose = set(files) - {file for layout in layouts for file in layout.neighbours}
     lines = ["layout:"]
     for layout in layouts:
         first, *rest = layout.lines()
         mark, indent = ("  - ", "    ") if len(layouts) > 1 else ("  ", "  ")
         lines += [mark + first, *(indent + line for line in rest)]
-    for kind in others:
-        if loose.intersection(kind.files):
-            lines.append(f"  # also there: {quoted(kind.pattern)} ({n_file(len(kind.found))})")
+    for kind in (*others, *kinds_of(sorted(path for path in loose if path.suffix.lower() in SIGNAL_FILES))):
+        lines.append(f"  # also there: {quoted(kind.pattern)} ({n_file(len(kind.found))})")
     scoring = next((pattern for layout in layouts for pattern in layout.beside), "unknown.xml")
     return "\n".join([*lines, ""]) + _hdf5(headers) + _later(scoring, _tables(loose))
 
@@ -120,7 +119,7 @@ def _layout(kind: Kind, others: Collection[PurePosixPath], headers: Headers) -> 
     path = PurePosixPath(kind.pattern)
     companions = [str(path.with_name(name.replace(RECORD, path.stem))) for name in sorted(headers.companions)]
     beside = {p: n for p, n in patterns_beside(kind, others).items() if p not in companions}
-    return _Layout(kind, companions, beside)
+    return _Layout(kind, kind.narrowed(others), companions, beside)
 
 
 def _tables(files: Iterable[PurePosixPath]) -> list[str]:

@@ -81,8 +81,12 @@ def draft_manifest(cohort: str, root: Path | None, census: Path | None = None) -
     read = [read_headers(root / path for path in _spread(kind.files, most)) for kind in kinds]
     nights = _recordings(kinds, read)
     headers = merged([read[k] for k in nights])
-    others = [kind for k, kind in enumerate(kinds) if k not in nights]
-    return head + layout_text([kinds[k] for k in nights], others, files, headers) + montage_text(counted or headers)
+    others = [k for k in range(len(kinds)) if k not in nights and read[k].labels]
+    taken = {file for k in (*nights, *others) for file in kinds[k].files}
+    layout = layout_text(
+        [kinds[k] for k in nights], [kinds[k] for k in others], [f for f in files if f not in taken], headers
+    )
+    return head + layout + montage_text(counted or headers)
 
 
 def _spread(files: Sequence[PurePosixPath], most: int) -> Sequence[PurePosixPath]:

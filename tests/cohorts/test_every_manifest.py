@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import yaml
 
-from pipeline.manifests import shipped_manifests
+from pipeline.discover import discover
+from pipeline.draft import draft_manifest
+from pipeline.manifests import load_manifest, shipped_manifests
+from schemas.manifest import CohortManifest
 from tests.cohorts import (
     test_apples,
     test_cfs,
@@ -35,6 +39,16 @@ NIGHTS = [(cohort, name) for cohort in COHORTS for name in cohort.truths]
 def test_every_shipped_manifest_has_written_nights() -> None:
     """No manifest ships without a download written in its layout."""
     assert {cohort.name for cohort in COHORTS if cohort.truths} == set(shipped_manifests()) - NOT_A_COHORT
+
+
+@pytest.mark.parametrize("cohort", COHORTS, ids=lambda cohort: cohort.name)
+def test_a_draft_of_its_files_is_valid(converted: Callable[[Cohort], Download], cohort: Cohort) -> None:
+    """Whoever knows nothing of a cohort gets a draft that finds its files and some of its channels."""
+    root = converted(cohort).root
+    draft = CohortManifest.model_validate(yaml.safe_load(draft_manifest("unknown", root)))
+    assert discover(draft, root)
+    shipped = {rule.channel for rule in load_manifest(cohort.name).montage}
+    assert shipped.intersection(rule.channel for rule in draft.montage)
 
 
 @pytest.mark.parametrize(("cohort", "name"), NIGHTS, ids=[f"{cohort.name}-{name}" for cohort, name in NIGHTS])

@@ -43,6 +43,8 @@ def _rules(manifest: CohortManifest) -> dict[str, list[str]]:
     [
         (["edf/1.edf", "edf/22.edf"], "edf/{subject}.edf"),
         (["one.edf"], "{subject}.edf"),
+        (["a/study-visit1-2001-psg.edf"], "a/study-{subject}-psg.edf"),
+        (["t/r-05/r-05.hea"], "t/{subject}/{subject}.hea"),
         (["v1/v1-2001.edf", "v2/v2-2001.edf", "v2/v2-2002.edf", "v2/v2-2003.edf"], "{visit}/{visit}-{subject}.edf"),
         (["sub-1/eeg/sub-1_psg.edf", "sub-20/eeg/sub-20_psg.edf"], "{subject}/eeg/{subject}_psg.edf"),
         (["S1/N1/rec.edf", "S1/N2/rec.edf", "S2/N1/rec.edf", "S3/N1/rec.edf"], "{subject}/{visit}/rec.edf"),
@@ -67,12 +69,21 @@ def test_files_beside_a_recording_are_found_by_its_fields() -> None:
     assert found == {"{subject}/stages.txt": 3, "xml/{subject}.xml": 2}
 
 
+def test_a_pattern_that_finds_too_much_gets_a_width() -> None:
+    """Hypnograms beside the nights would be nights, too, if the person's name could be of any length."""
+    (kind,) = kinds_of(map(PurePosixPath, ["r/SN001.edf", "r/SN002.edf"]))
+    assert kind.narrowed([PurePosixPath("r/SN001_score.edf")]) == "r/{subject:5}.edf"
+    assert kind.narrowed([PurePosixPath("r/SN001_score.txt")]) == "r/{subject}.edf"
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two nights, their hypnograms as EDF in a folder that comes first, and a table."""
     folder = tmp_path_factory.mktemp("download")
     for n in "12":
-        _write(folder / "annotations" / f"{n}.edf", "nothing")
+        write_edf(
+            folder / "annotations" / f"{n}.edf", [Sig("EDF Annotations", 60, "")], n_second=1, reserved="EDF+C"
+        )
         _write(folder / "nights" / f"{n}.edf", "EKG", "EOG li", "A2")
     (folder / "people.csv").write_text("nothing\n", "utf-8")
     return folder

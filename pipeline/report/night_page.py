@@ -74,7 +74,8 @@ def _spectrogram(night: Night) -> list[Part]:
         return [Text("The night has no EEG.")]
     figure = spectrogram(night, channel)
     label = f"Spectrogram of {channel}, 0.5 to 30 Hz over the night."
-    caption = f"Power in windows of 4 s, averaged over each epoch, {colours_of(figure)}. White where the channel is missing."
+    colours = colours_of(figure)
+    caption = f"Power in windows of 4 s, averaged over each epoch, {colours}. White where the channel is missing."
     return [Plot("plot-spectrogram", figure, label, caption, is_time=True)]
 
 

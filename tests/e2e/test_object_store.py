@@ -102,6 +102,7 @@ def test_an_operator_finds_the_same_in_a_bucket(
     _upload(converted, url)
     for arguments in (
         ("scan", "shhs", "--root", (IN, download), "--json"),
+        ("scan", "--root", (IN, download), "--json"),
         ("manifest", "check", "shhs", "--root", (IN, download), "--json"),
         ("status", (url, converted), "--json"),
         ("status", (url, converted), "--report", "--json"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -67,15 +68,9 @@ class Batch:
     def to(self, device: str) -> Batch:
         """Return the same on another device."""
 
-        def move(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-            return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+        def moved(own: Any) -> Any:
+            if isinstance(own, Mapping):
+                return {name: moved(tensor) for name, tensor in own.items()}
+            return own.to(device) if isinstance(own, Metadata) else own.to(device, non_blocking=True)
 
-        return Batch(
-            move(self.samples),
-            move(self.valid),
-            move(self.labels),
-            self.metadata.to(device),
-            self.recording.to(device),
-            self.start.to(device),
-            move(self.measured),
-        )
+        return Batch(**{name: moved(own) for name, own in vars(self).items()})

@@ -119,12 +119,12 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         facts = _Facts.model_validate_json((folder / _FACTS).read_bytes())
     except (OSError, ValueError) as error:
-        wrong = error.errors()[0] if isinstance(error, ValidationError) else {}
+        wrong = error.errors() if isinstance(error, ValidationError) else []
         raise CheckpointInvalid(
             "the checkpoint's facts cannot be read",
             where=folder.name,
-            saw=".".join(map(str, wrong.get("loc", ()))) or None,
-            expected=wrong.get("msg"),
+            saw=", ".join(".".join(map(str, one["loc"])) for one in wrong) or None,
+            expected=", ".join(one["msg"] for one in wrong) or None,
         ) from error
     try:
         if _digest(folder / _TENSORS) != facts.sha256:

@@ -6,7 +6,7 @@ softmax over them. A night without a modality, or with a sensor lost for hours, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from model.batch import Batch
 from model.config import ModelConfig
 from model.encoder import Sleep2Vec
 from model.tasks import Level, Task
+from schemas.errors import ModelError
 
 __all__ = ["Downstream", "Fusion"]
 
@@ -78,6 +79,21 @@ class Downstream(nn.Module):
             self.network.eval()
         return self
 
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse modalities that the model was not made for.
+
+        Raises
+        ------
+        ModelError
+        """
+        if unknown := set(names) - set(self.fusion.modalities):
+            raise ModelError(
+                "the model does not know a modality",
+                saw=", ".join(sorted(unknown)),
+                expected=", ".join(self.fusion.modalities),
+                do="Leave it out.",
+            )
+
     def forward(self, batch: Batch, modalities: Sequence[str] | None = None) -> Tensor:
         """Answer.
 
@@ -90,7 +106,9 @@ class Downstream(nn.Module):
         -------
         Tensor, shape (B, T, n_out), or (B, n_out) for a task of nights
         """
-        names = list(batch.samples) if modalities is None else [n for n in modalities if n in batch.samples]
+        wanted = list(batch.samples) if modalities is None else modalities
+        self.check(wanted)
+        names = [name for name in wanted if name in batch.samples]
         return self.decide(self.encode(batch, names), {name: batch.valid[name] for name in names})
 
     def encode(self, batch: Batch, names: Sequence[str]) -> dict[str, Tensor]:

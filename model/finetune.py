@@ -94,7 +94,8 @@ def finetune(
         batch = cpu_batch.to(device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step - 1, optim)
-        names = _subset(_known(batch, model), chooser, modality_dropout)
+        model.check(batch.samples)
+        names = _subset(list(batch.samples), chooser, modality_dropout)
         with enough_memory(saw=f"{len(batch.recording)} nights", do="Ask for fewer nights a batch."):
             loss = loss_of(model(batch, names), target_of(batch, model.task), model.task)
             if not torch.isfinite(loss):
@@ -134,18 +135,6 @@ def open_model(path: Path) -> tuple[Downstream, dict[str, Any]]:
     model = Downstream(RunConfig.from_json(facts["config"]).model, task(facts["task"], facts.get("columns", ())))
     checkpoint.fill(model, tensors, "model")
     return model.eval(), facts
-
-
-def _known(batch: Batch, model: Downstream) -> list[str]:
-    """Return a batch's modalities, all of which the model has to know."""
-    if unknown := set(batch.samples) - set(model.fusion.modalities):
-        raise ModelError(
-            "the model does not know a modality",
-            saw=", ".join(sorted(unknown)),
-            expected=", ".join(model.fusion.modalities),
-            do="Leave it out.",
-        )
-    return list(batch.samples)
 
 
 def _subset(names: list[str], chooser: random.Random, share: float) -> list[str]:

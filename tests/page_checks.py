@@ -29,7 +29,7 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars", "--lang=en"),
     *("--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe", "--disable-extensions"),
 )
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0  # on a machine that others use, too
 
 # What does not fit: elements beyond the window or cut, and labels of plots that leave them or touch each other.
 _MISFITS = """
@@ -244,6 +244,23 @@ class View:
         )
         for kind in ("mousePressed", "mouseReleased"):
             place = {"x": where[0], "y": where[1], "button": "left", "clickCount": 1}
+            self.call("Input.dispatchMouseEvent", type=kind, **place)
+
+    def drag(self, selector: str, begin: float, end: float) -> None:
+        """Draw the mouse across an element, from one part of its width to another."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.run(f"{element}.scrollIntoView({{block: 'center'}})")
+        x, y, width, height = self.run(
+            f"(() => {{ const b = {element}.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; }})()"
+        )
+        steps = [
+            ("mousePressed", begin),
+            ("mouseMoved", (begin + end) / 2),
+            ("mouseMoved", end),
+            ("mouseReleased", end),
+        ]
+        for kind, part in steps:
+            place = {"x": x + part * width, "y": y + height / 2, "button": "left", "buttons": 1, "clickCount": 1}
             self.call("Input.dispatchMouseEvent", type=kind, **place)
 
     def press(self, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import xarray as xr
 
 from tests.command_line import environment, sleep2vec
+from tests.notebooks import run_notebook
 
 DOCS = Path(__file__).parents[2] / "docs"
 README = (DOCS.parent / "README.md").read_text("utf-8")
@@ -73,3 +75,17 @@ def test_printed_dataset_is_the_real_one(done: tuple[Path, list[int]]) -> None:
     assert {name: tuple(dims.split(", ")) for name, dims, _ in rows} == arrays
     assert {name: dtype for name, _, dtype in rows} == {name: str(ds[name].dtype) for name, _, _ in rows}
     assert dict(ds.sizes) == {name: int(n) for name, n in re.findall(r"(\w+): (\d+)[,)]", SHOWN.group(1))}
+
+
+def test_notebook_runs(done: tuple[Path, list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell of docs/notebooks/look-at-a-night.ipynb runs and shows something; it is kept without outputs."""
+    path = DOCS / "notebooks" / "look-at-a-night.ipynb"
+    monkeypatch.chdir(done[0])
+    night, whole, part, spread, usable, found, indices = run_notebook(path)
+    assert night._repr_html_().startswith("<p><strong>synthetic/synthetic-visit1-0001</strong> 0.50 h in 60 epochs")
+    assert {trace.type for trace in whole.data} == {"scatter", "heatmap"}
+    assert part.layout.xaxis.range == whole.layout.xaxis.range
+    assert 1 < float(spread) < 100
+    assert (usable.size, found[0][0][:4]) == (23, "PSG-")
+    assert indices["tst_min"] <= 30
+    assert [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell.get("outputs")] == []

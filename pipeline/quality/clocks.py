@@ -28,7 +28,7 @@ _KNOWN = 0.8  # of a window
 _MOST_LAG_S = 20.0  # before the night began to run apart
 _MOST_DRIFT_S = 40.0  # over the night
 _STEP_S = 0.5  # of drifts
-_CLEARER = 0.03  # vote for a drift above the best one for none
+_CLEARER = 0.02  # vote for a drift above the best one for none
 _AGREED = 0.2  # mean correlation along the line; unrelated waves have about 0.1
 
 

@@ -1,10 +1,13 @@
 """Checks of the scoring against the signals and against itself.
 
 Stages show in spectra: slow waves, spindles, muscle tone, eye movements. How much of the features' variance the
-stages explain is largest where hypnogram and signals lie on the same clock.
+stages explain has a peak where hypnogram and signals lie on the same clock. It need not be the highest of all: far
+off, other epochs are compared, and few stages are explained better than many.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,8 @@ Features = NDArray[np.float64]
 _OCTAVES = (1, 3, 5)  # at 128 Hz: 16 to 32 Hz, 4 to 8 Hz and 1 to 2 Hz, as differences of means of 2, 8, 32 samples
 _MOST_SHIFT = 60  # epochs, half an hour; a quarter of a shorter night
 _LEAST_SCORED = 80  # epochs
-_CLEARER = 0.3  # of the statistic over that at no shift; noise of an hour gives 0.1
+_CLEARER = 0.3  # of a peak's height over that at no shift; noise of an hour gives none, shifts give 0.5 or more
+_AROUND = 10  # epochs on either side of a peak, for its height: stages last that long
 _MOSTLY = 0.9  # of the night: a channel that is lost for longer would leave too little to move stages over
 _LEAST_STAGE = 3  # epochs of a stage, to count
 _ASLEEP_EVENTS = ("apnea", "hypopnea", "arousal")
@@ -37,13 +41,22 @@ def hypnogram_shifted(night: NightView, limit: float) -> Said:
     known = {shift: fit for shift, fit in fits.items() if fit is not None}
     if known.get(0) is None:
         return
-    best = max(known, key=lambda shift: known[shift])
-    shift = best if known[best] - known[0] > _CLEARER else 0
+    peak = {shift: _prominence(known, shift) for shift in known}
+    best = max(peak, key=lambda shift: peak[shift])
+    shift = best if peak[best] - peak[0] > _CLEARER else 0
     yield Measure("hypnogram_fit", known[0])
     yield Measure("hypnogram_shift_epochs", shift)
     if abs(shift) >= limit:
         way = "earlier" if shift < 0 else "later"
         yield Remark(f"stages fit the signals best {abs(shift)} epochs {way}")
+
+
+def _prominence(fits: Mapping[int, float], shift: int) -> float:
+    """Return how far the fit falls on both sides of a shift."""
+    sides = (
+        [fits[s] for s in range(shift + way, shift + way * _AROUND + way, way) if s in fits] for way in (-1, 1)
+    )
+    return fits[shift] - max(min(side, default=fits[shift]) for side in sides)
 
 
 def _features(night: NightView) -> Features | None:

@@ -110,10 +110,13 @@ def _header(path: Path) -> dict[str, Any]:
 
 
 def print_wide(table: Any) -> None:
-    """Print a table as wide as it is, on any terminal and into any file: a cut name cannot be copied."""
+    """Print a table as wide as it is, on any terminal and into any file: a cut name cannot be copied.
+
+    Texts are shown as they are: brackets and colons in a label are no markup.
+    """
     from rich.console import Console
 
-    Console(width=_WIDE).print(table, soft_wrap=True)
+    Console(width=_WIDE, markup=False, emoji=False).print(table, soft_wrap=True)
 
 
 def _print_table(rows: list[dict[str, str]]) -> None:

@@ -44,18 +44,42 @@ def command(out: Path, failed: bool, report: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts | ({"failed": bad} if failed else {}), indent=2))
         return
-    from schemas.findings import FINDINGS
-
-    for cohort, counts in facts["cohorts"].items():
-        click.echo(f"{cohort}: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items()))
-    click.echo(f"{facts['n_epoch'] / 120:.1f} h in {facts['n_byte'] / 1e6:.1f} MB")
-    for reason, n in facts["reasons"].items():
-        click.echo(f"  {n:6d} x {reason}")
-    for code, n in facts["findings"].items():
-        fix = "" if FINDINGS[code].fix == "None." else f": {FINDINGS[code].fix}"
-        click.echo(f"  {n:6d} recordings with {code} {FINDINGS[code].title}{fix}")
+    _print_facts(facts)
     for row in bad if failed else ():
         click.echo(f"{row['recording']}: {row['reason']}: {row['detail']}")
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    """Print three tables, those that have rows: cohorts by outcome, reasons, and findings with what to do."""
+    from schemas.findings import FINDINGS
+    from schemas.vocabulary import Outcome
+
+    outcomes = [outcome for outcome in Outcome if any(outcome in counts for counts in facts["cohorts"].values())]
+    cohorts = [
+        [name, *(counts.get(outcome, 0) for outcome in outcomes)] for name, counts in facts["cohorts"].items()
+    ]
+    _print_table(["cohort", *outcomes], cohorts)
+    click.echo(f"{facts['n_epoch'] / 120:.1f} h in {facts['n_byte'] / 1e6:.1f} MB")
+    _print_table(["reason", "recordings"], [[reason, n] for reason, n in facts["reasons"].items()])
+    kinds = [(code, n, FINDINGS[code]) for code, n in facts["findings"].items()]
+    rows = [[code, n, kind.severity.value, kind.title, kind.fix] for code, n, kind in kinds]
+    _print_table(["finding", "recordings", "severity", "what", "what to do"], rows)
+
+
+def _print_table(heads: list[str], rows: list[list[object]]) -> None:
+    """Print a table, numbers to the right; nothing without rows."""
+    from rich.table import Table
+
+    from flows.commands.inspection import print_wide
+
+    if not rows:
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for head, cell in zip(heads, rows[0], strict=True):
+        table.add_column(head, justify="right" if isinstance(cell, int) else "left")
+    for row in rows:
+        table.add_row(*map(str, row))
+    print_wide(table)
 
 
 def _print_report(out: Path, suffix: str) -> None:

@@ -149,6 +149,7 @@ derived_cost = one_program("derived")
 beats = one_program("beats", "--figures")
 intervals = one_program("ibi", "--json")
 flow_overhead = one_program("flows")
+census = one_program("scan")
 staging = one_program("staging", "--json")
 training_step = one_program("train_step", "--json")
 
@@ -388,6 +389,19 @@ CAMPAIGNS = {  # those that measure time come last
         ),
         (Bar("cpu_s.all.median", most=0.6), Bar("added_mb", most=200)),
         "tests/unit/test_prove.py::test_derived_cost",
+    ),
+    "scan": Campaign(
+        census,
+        {"files": 2000, "workers": 2, "hours": 8.0, "runs": 3},
+        (
+            *("pipeline/scan.py", "pipeline/headers.py", "pipeline/census.py", "pipeline/judgement.py"),
+            *("pipeline/read/edf*.py", "benchmarks/scan.py", "benchmarks/measure.py"),
+        ),
+        (
+            *(Bar("headers_alone.cpu_s.median", most=30), Bar("with_manifest.cpu_s.median", most=60)),
+            Bar("read_kb_a_file", most=16),
+        ),
+        "tests/unit/test_prove.py::test_a_census_is_timed",
     ),
     "flows": Campaign(
         flow_overhead,

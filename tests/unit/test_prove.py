@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import evidence, prove
+from benchmarks import evidence, prove, scan
 from benchmarks.evidence import Bar, Key, Progress
 from benchmarks.prove import CAMPAIGNS, Campaign
 
@@ -59,6 +59,15 @@ def test_scale(progress: Progress) -> None:
     assert [found[name]["n_recording"] for name in ("archive", "processes", "dask")] == [30, 20, 20]
     assert all(found[name]["wall_s"] > found[name]["least_s"] for name in ("archive", "processes", "dask"))
     assert found["status"]["n_row"] == 100
+
+
+def test_a_census_is_timed() -> None:
+    """Headers with a night behind them that takes no room: little more than they is read."""
+    found = scan.measure(5, workers=1, hours=0.05, runs=1)
+    assert found["n_file"] == 5
+    assert found["files_gb"] * 1e3 > 2 * found["headers_mb"] > 0
+    assert {found[way]["wall_s"]["median"] > 0 for way in ("with_manifest", "headers_alone")} == {True}
+    assert 4 < found["read_kb_a_file"] < 16
 
 
 def test_decoding(progress: Progress) -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.places import copy_out, place
+from pipeline.report.assets import BUNDLE
 from pipeline.report.recording import write_recording_page
 from pipeline.synth import synthesise
 from tests.command_line import in_process
+from tests.object_store import BUCKET, served
 from tests.page_checks import NARROW_PX, WIDE_PX, Browser, View, browser
+from tests.storage_campaign import client_of
 
 pytestmark = pytest.mark.system
 SAID = (
@@ -120,3 +124,22 @@ def test_page_without_its_assets_says_so(chromium: Browser, page: Path, tmp_path
     assert "copy it along with the page" in view.text
     assert [words for words in SAID if words not in view.text] == []
     assert view.faults() == []
+
+
+def test_store_and_page_in_an_object_store(page: Path, tmp_path: Path) -> None:
+    """The page of a night in a bucket is that of the folder, and goes to the report there, or to a folder here."""
+    out = page.parents[3]
+    with served() as endpoint, client_of(endpoint):
+        url = f"s3://{BUCKET}/out"
+        files = (path for name in ("synthetic", ".ledger") for path in (out / name).rglob("*") if path.is_file())
+        copy_out({path.relative_to(out).as_posix(): path for path in files}, place(url))
+        done = in_process("report", url, "synthetic/synthetic-visit1-0001", cwd=tmp_path)
+        there = f"{url}/report/recordings/synthetic/synthetic-visit1-0001.html"
+        assert (done.returncode, done.stdout) == (0, f"wrote {there}\n")
+        assert place(there).read_bytes() == page.read_bytes()
+        assert (place(url) / "report" / BUNDLE).read_bytes() == (out / "report" / BUNDLE).read_bytes()
+        done = in_process("report", f"{url}/synthetic/synthetic-visit1-0001.zarr", "--out", "here", cwd=tmp_path)
+        assert done.returncode == 0
+        assert (tmp_path / "here" / "recordings" / "synthetic" / page.name).read_bytes() == page.read_bytes()
+        absent = in_process("report", f"{url}/synthetic/none.zarr", cwd=tmp_path)
+        assert (absent.returncode, "no recording store here" in absent.stderr) == (2, True)

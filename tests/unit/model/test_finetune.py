@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from model import checkpoint
 from model.batch import Batch
 from model.downstream import Downstream, Fusion
+from model.embed import open_encoder
 from model.evaluate import answer, report
 from model.finetune import finetune, open_model, start_model
 from model.pretrain import pretrain
@@ -109,6 +111,9 @@ def test_a_probe_leaves_the_network_alone(tmp_path: Path) -> None:
     pretrain(run, Endless(MODALITIES), tmp_path / "run")
     model = start_model(run, "stage3", tmp_path / "run", mode="probe")
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    average = checkpoint.part(checkpoint.load(tmp_path / "run")[0], "average")
+    for found in (before, open_encoder(tmp_path / "run").network.state_dict()):
+        assert all(torch.equal(average[name], value) for name, value in found.items())
     finetune(model, repeat(_two_stages(batch_of(MODALITIES))), tmp_path / "probe", run.optim, {})
     after = open_model(tmp_path / "probe")[0].network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -45,7 +45,7 @@ def resampled(
     return resample_wave(signal, band=band, rate_hz=rate_hz, start_s=start_s, n_sample=60 * rate_hz).value
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(KINDS_AND_RATES, SEEDS, SEEDS, STARTS)
 def test_resampling_is_linear(which: tuple[Kind, str], seed_a: int, seed_b: int, start_s: float) -> None:
     """A derivation A - B made before resampling equals the one made after it, where no end is within reach."""
@@ -60,7 +60,7 @@ def test_resampling_is_linear(which: tuple[Kind, str], seed_a: int, seed_b: int,
     assert np.nanmax(np.abs(whole - parts), initial=0) < 0.1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(KINDS_AND_RATES, SEEDS, STARTS, st.floats(-1000, 1000, allow_nan=False))
 def test_gain_and_length(which: tuple[Kind, str], seed: int, start_s: float, gain: float) -> None:
     """Twice the gain gives twice the value; present is exactly what the native samples stand for."""
@@ -74,7 +74,7 @@ def test_gain_and_length(which: tuple[Kind, str], seed: int, start_s: float, gai
     assert abs(expected - int(np.isfinite(one).sum())) <= (0 if start_s * 1e6 % 1 == 0 else 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(KINDS_AND_RATES, SEEDS, STARTS)
 def test_reversing_time_reverses_the_result(which: tuple[Kind, str], seed: int, start_s: float) -> None:
     """Zero phase: forwards and backwards give the same, mirrored, where both grids have a sample."""

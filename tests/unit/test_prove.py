@@ -54,9 +54,9 @@ def test_outages(progress: Progress) -> None:
 
 def test_scale(progress: Progress) -> None:
     """Every made-up recording is converted and then kept, by processes and by Dask, and a ledger is counted."""
-    found = prove.scale(progress, {"n_recording": 30, "n_dask": 20, "workers": 2, "n_row": 100})
+    found = prove.scale(progress, {"n_recording": 12, "n_dask": 6, "workers": 1, "n_row": 100})
     assert set(found) == {"archive", "processes", "dask", "status"}
-    assert [found[name]["n_recording"] for name in ("archive", "processes", "dask")] == [30, 20, 20]
+    assert [found[name]["n_recording"] for name in ("archive", "processes", "dask")] == [12, 6, 6]
     assert all(found[name]["wall_s"] > found[name]["least_s"] for name in ("archive", "processes", "dask"))
     assert found["status"]["n_row"] == 100
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -24,40 +21,6 @@ def _written(out: Path) -> None:
                 logbook.add(FACTS | {"step": step, "loss": 2.5 - step})
 
 
-class _Writer:
-    """Keeps what it is told, as TensorBoard's writer does."""
-
-    told: list[tuple[str, str, float, int]] = []  # noqa: RUF012
-    n_closed = 0
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-
-    def add_scalar(self, name: str, value: float, step: int) -> None:
-        self.told.append((self._folder, name, value, step))
-
-    def close(self) -> None:
-        type(self).n_closed += 1
-
-
-def test_numbers_go_to_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each number of each step under its name, in the run's folder; the writer is closed."""
-    there, board = ModuleType("tensorboard"), ModuleType("torch.utils.tensorboard")
-    there.__spec__, board.SummaryWriter = ModuleSpec("tensorboard", None), _Writer  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tensorboard", there)
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
-    _written(tmp_path)
-    assert {folder for folder, *_ in _Writer.told} == {str(tmp_path / "tensorboard")}
-    assert {(name, step) for _, name, _, step in _Writer.told} == {(n, s) for n in NAMES for s in range(3)}
-    assert [(step, value) for _, name, value, step in _Writer.told if name == "loss"] == [
-        (0, 2.5),
-        (1, 1.5),
-        (2, 0.5),
-    ]
-    assert _Writer.n_closed == 2
-
-
-@pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")
 def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:
     """Its own reader finds the losses of every step."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -5,6 +5,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.made-from-pyproject-and-constraints
 DATA   ?= ../shared/data
 
+# Bytecode is made by the first import and kept, whatever the environment says: pip would compile every file of every
+# library, and the tests start hundreds of processes that import the same few.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help env demo test test-system prove bench lint clean
 help:
 	@echo "make demo         synthesise, convert, verify and show three small cohorts; train a tiny model on them"
@@ -18,7 +22,6 @@ $(STAMP): pyproject.toml constraints.txt
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --no-compile --disable-pip-version-check -q -e '.[all,dev]'
-	-@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib  # on every core; pip would take one, and compile others' tests
 	touch $@
 
 env: $(STAMP)
@@ -32,9 +35,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Bytecode is kept whatever the environment says: the tests start hundreds of processes that import the same modules.
 # Neighbouring tests share what was made for them, so that each core takes half of them and steals at the end.
-test test-system: export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 test: lint

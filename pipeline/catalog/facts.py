@@ -132,7 +132,7 @@ def _identity(store: _Store) -> dict[str, Any]:
 
 
 def _derived(store: _Store, names: list[str]) -> dict[str, Any]:
-    """What was measured and derived; null where the channel that it comes from, or with, is not there or not ours."""
+    """What was measured and derived; null where a channel that it comes from is not there or not ours."""
     measured = store.attrs.get("quality_measures", {})
     row: dict[str, Any] = {name: _number(measured.get(name)) for name in ("belt_correlation", "ecg_upright")}
     derived = {name for name in names if "derived_from" in store.documents[name]["attributes"]}

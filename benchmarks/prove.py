@@ -32,7 +32,7 @@ from benchmarks.operation import scale
 from benchmarks.outages import outages
 from benchmarks.report import report
 from benchmarks.shards import shards
-from benchmarks.study import longer_study, study, study_settings
+from benchmarks.study import study, study_settings
 from benchmarks.study_analysis import BARS as STUDY_BARS
 from benchmarks.twins import twins
 
@@ -469,8 +469,7 @@ CAMPAIGNS = {  # those that measure time come last
         ),
         "tests/unit/report/test_cohort_page.py::test_sections_are_there",
     ),
-    "study": Campaign(study, study_settings("study"), _STUDY, STUDY_BARS, _SMALL_STUDY),
-    "study-longer": Campaign(longer_study, study_settings("study-longer"), _STUDY, STUDY_BARS, _SMALL_STUDY),
+    "study": Campaign(study, study_settings(), _STUDY, STUDY_BARS, _SMALL_STUDY),
     "conversion": Campaign(
         conversion,
         {"hours": 8.0, "runs": 5, "seed": 1},

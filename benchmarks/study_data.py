@@ -11,10 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
 from benchmarks.evidence import Figures
 
-__all__ = ["SETS", "make_data"]
+__all__ = ["SETS", "clock_kappa", "make_data"]
 
+N_STAGE = 5
 SETS = {"belts": {}, "intervals": {"resp": "bbi"}}
 
 
@@ -50,12 +55,37 @@ def make_data(folder: Path, settings: Mapping[str, Any]) -> Figures:
     hours = {split: facts["n_epoch"] / 120 for split, facts in counted.items()}
     persons = {split: facts["n_subject"] for split, facts in counted.items()}
     return {
+        "clock_kappa": clock_kappa(folder / "belts"),
         "n_night": len(nights),
         "n_person": sum(persons.values()),
         "hours": sum(hours.values()),
         "persons": persons,
         "hours_of": hours,
     }
+
+
+def clock_kappa(shards: Path) -> float:
+    """Return Cohen's κ in ``test`` of who knows the time alone: the commonest stage of ``train`` then."""
+    from model.metrics import kappa
+
+    train, test = (_stages(shards / f"{split}.zarr") for split in ("train", "test"))
+    counts = np.zeros((max(map(len, train + test)), N_STAGE), dtype=np.int64)
+    for night in train:
+        scored = np.flatnonzero(night >= 0)
+        counts[scored, night[scored]] += 1
+    guess = counts.argmax(axis=1)
+    matrix = np.zeros((N_STAGE, N_STAGE), dtype=np.int64)
+    for night in test:
+        scored = np.flatnonzero(night >= 0)
+        np.add.at(matrix, (night[scored], guess[scored]), 1)
+    return float(kappa(matrix))
+
+
+def _stages(path: Path) -> list[NDArray[np.int8]]:
+    """Return the stages of every night; -1 where there is none."""
+    with xr.open_zarr(path, chunks=None, consolidated=False) as split:
+        stage = split["stage"].values
+        return [stage[a : a + n] for a, n in zip(split["start"].values, split["length"].values, strict=True)]
 
 
 def _convert(folder: Path, name: str, cohort: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

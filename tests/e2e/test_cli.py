@@ -18,7 +18,7 @@ from pipeline.write.ledger import read_ledger
 from tests.command_line import COMMAND, environment, in_process, sleep2vec
 
 COMMANDS = (
-    *("demo", "synth", "scan", "manifest", "convert", "status", "quarantine", "gc", "inspect", "verify"),
+    *("demo", "synth", "scan", "manifest", "convert", "report", "status", "quarantine", "gc", "inspect", "verify"),
     *("catalog", "splits", "shards", "pretrain", "finetune", "evaluate", "experiment", "embed", "stage"),
     *("nightly", "serve", "deploy"),
 )

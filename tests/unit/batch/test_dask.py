@@ -67,7 +67,8 @@ def test_what_was_done_is_not_done_again(eventful: tuple[Path, RunReport]) -> No
     """Only the recording at which the worker was lost began twice, and the one after it perhaps."""
     out, _ = eventful
     begun = (out.parent / "log").read_text().split()
-    assert {name: begun.count(name) for name in "af"} == {"a": 1, "f": 1}
+    assert begun.count("a") == 1
+    assert begun.count("f") <= 2
 
 
 @pytest.mark.system
@@ -85,8 +86,11 @@ def test_an_interruption_ends_the_work_and_the_cluster_stays(cluster: Executor, 
     log = f"count={tmp_path}/log"
     root = write_nights(tmp_path / "in", {"a": log, "b": f"unless={tmp_path}/go sleep=600", "c": log})
     out = tmp_path / "out"
+    cluster.args[0].wait_for_workers(
+        2, timeout=60
+    )  # one was killed before; behind the sleeper nothing would be done
     with pytest.raises(KeyboardInterrupt):
-        run(make_plan(root, out), convert, executor=cluster, on_progress=_interrupt_after(2))
+        run(make_plan(root, out), convert, executor=cluster, on_progress=_interrupt_after(2), timeout_s=60)
     assert sorted(os.listdir(out / "stub")) == ["a.zarr", "c.zarr"]
     (tmp_path / "go").touch()
     assert run(make_plan(root, out), convert, executor=cluster).n_converted == 1

@@ -141,8 +141,8 @@ def test_negatives_of_its_own_rank_alone_are_another_loss(folder: Path) -> None:
 
 
 def test_one_rank_writes(folder: Path) -> None:
-    """Two processes leave one run: checkpoints, and a line a step."""
+    """Two processes leave one run: checkpoints, and a line a step, for TensorBoard too."""
     assert sorted(path.name for path in (folder / "run").iterdir()) == [
-        "metrics.jsonl", "step-0000002", "step-0000003",
+        "metrics.jsonl", "step-0000002", "step-0000003", "tensorboard",
     ]  # fmt: skip
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == N_STEP

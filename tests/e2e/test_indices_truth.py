@@ -17,7 +17,7 @@ from pipeline.synth.truth import read_truth
 from schemas.event_terms import EventClass
 from schemas.vocabulary import Scored, StageScheme
 
-# How far an index may be off. Readings are whole percents: of falls just short of the limit every other one reaches it.
+# How far an index may be off. Readings are whole percents: of falls just short of a limit every other one is in.
 RULES = {"ahi_hp3r_aasm15": 0.1, "ahi_hp3u": 0.25, "ahi_hp4u_aasm15": 0.25}
 
 
@@ -36,7 +36,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str, Any
 
 
 def test_indices_from_the_signals_are_the_generator_s(nights: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
-    """Within one event in ten where arousals count, in four where a fall alone does; people also wake unprovoked."""
+    """Within one event in ten where arousals count, else in four; people also wake unprovoked."""
     for attrs, _ in nights:
         assert set(RULES) <= set(attrs["published_indices"])
         for name, share in RULES.items():

@@ -16,6 +16,7 @@ from pipeline.write.store import StoreSummary
 from schemas.manifest import CohortManifest
 from schemas.store import ARRAY_FILE
 from schemas.vocabulary import Outcome
+from tests.made_up_terms import TERMS
 
 __all__ = ["MANIFEST", "NAP_S", "nap", "write_cohort", "write_ledger"]
 
@@ -27,13 +28,7 @@ MANIFEST = CohortManifest.model_validate(
         "manifest_version": 1,
         "cohort": "scale",
         "title": "Made-up recordings",
-        "terms": {
-            "agreement": "none",
-            "redistribution": True,
-            "commercial": True,
-            "citation": "made up",
-            "release": "1",
-        },
+        "terms": dict(TERMS),
         "layout": {"signals": "{site}/{subject}.edf"},
         "montage": [{"channel": "spo2", "labels": ["SaO2"]}],
     }

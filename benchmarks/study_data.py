@@ -66,7 +66,7 @@ def make_data(folder: Path, settings: Mapping[str, Any]) -> Figures:
 
 def clock_kappa(shards: Path) -> float:
     """Return Cohen's κ in ``test`` of who knows the time alone: the commonest stage of ``train`` then."""
-    from model.metrics import kappa
+    from model.metrics import confusion, kappa
 
     train, test = (_stages(shards / f"{split}.zarr") for split in ("train", "test"))
     counts = np.zeros((max(map(len, train + test)), N_STAGE), dtype=np.int64)
@@ -74,11 +74,8 @@ def clock_kappa(shards: Path) -> float:
         scored = np.flatnonzero(night >= 0)
         counts[scored, night[scored]] += 1
     guess = counts.argmax(axis=1)
-    matrix = np.zeros((N_STAGE, N_STAGE), dtype=np.int64)
-    for night in test:
-        scored = np.flatnonzero(night >= 0)
-        np.add.at(matrix, (night[scored], guess[scored]), 1)
-    return float(kappa(matrix))
+    truth, answer = np.concatenate(test), np.concatenate([guess[: len(night)] for night in test])
+    return kappa(confusion(truth, answer, N_STAGE))
 
 
 def _stages(path: Path) -> list[NDArray[np.int8]]:

@@ -22,7 +22,7 @@ from model.tasks import Level, Task
 from pipeline.api import continuous, open_recording
 from pipeline.shards.read import ShardSet, open_shards
 from schemas.errors import ModelError
-from schemas.store import MISSING
+from schemas.store import MISSING, primary_of
 from schemas.vocabulary import EPOCH_S, Modality
 
 __all__ = ["yasa_answers", "yasa_stages"]
@@ -62,8 +62,7 @@ def yasa_stages(store: Path, eeg: str | None = None) -> NDArray[np.float64]:
 
 
 def _primary(ds: xr.Dataset, modality: Modality) -> str | None:
-    names = (name for name in ds["channel"].values if ds[name].attrs.get("modality") == modality)
-    return next((str(name) for name in names if ds[name].attrs.get("primary") == 1), None)
+    return primary_of(((str(name), ds[name].attrs) for name in ds["channel"].values), modality)
 
 
 def yasa_answers(answers: Answers, task: Task, shards: Path, split: str) -> Answers:

@@ -6,10 +6,12 @@ against literals. A row added here needs no new version; a changed meaning does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from schemas.kinds import KINDS, KindSpec, Shape, kind_of_channel
 from schemas.quality import QualityFlag
@@ -35,6 +37,8 @@ __all__ = [
     "channel_array",
     "channel_kind",
     "code_meanings",
+    "meanings_of",
+    "primary_of",
 ]
 
 SPEC = "sleep2vec recording store"
@@ -263,3 +267,17 @@ def code_meanings(spec: ArraySpec) -> dict[str, list[int] | str]:
         return {}
     values = "flag_masks" if spec.data_type == "uint16" else "flag_values"
     return {values: list(spec.meanings), "flag_meanings": " ".join(spec.meanings.values())}
+
+
+def meanings_of(attrs: Mapping[str, Any], codes: str = "flag_values") -> dict[int, str]:
+    """Return what the codes of a stored array mean, as its attributes say; ``codes`` may be ``flag_masks``.
+
+    Nothing where the array has none.
+    """
+    values = np.atleast_1d(attrs.get(codes, ())).tolist()
+    return dict(zip(map(int, values), str(attrs.get("flag_meanings", "")).split(), strict=True))
+
+
+def primary_of(arrays: Iterable[tuple[str, Mapping[str, Any]]], modality: str) -> str | None:
+    """Return the channel that stands for a modality, from names and attributes of stored arrays, or None."""
+    return next((name for name, a in arrays if a.get("modality") == modality and a.get("primary") == 1), None)

@@ -18,10 +18,10 @@ from pipeline.manifests import load_manifest
 from pipeline.read.night import open_night
 from pipeline.synth import synthesise
 from schemas.manifest import CohortManifest
+from tests.made_up_terms import TERMS
 
 Sensor = tuple[NDArray[np.float64], float, str]  # values, rate in hertz, unit
 UNITS = {"ecg": "mV", "spo2": "%"}
-TERMS = {"agreement": "none", "redistribution": True, "commercial": True, "citation": "nobody", "release": "1"}
 BLANK = {"unit": "1", "source": "made up for this test"}
 
 

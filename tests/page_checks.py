@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NARROW_PX", "WIDE_PX", "Browser", "View", "browser"]
+__all__ = ["NARROW_PX", "WIDE_PX", "Browser", "View", "browser", "check", "chromium_program"]
 
 WIDE_PX, NARROW_PX = 1500, 390
 _AXE = "axe-core-4.14.1.tgz"
@@ -78,13 +78,26 @@ def _axe() -> str:
         return member.read().decode()
 
 
+def chromium_program() -> str:
+    """Return where Chromium is."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "install Chromium: apt-get install chromium"
+    return program
+
+
+def check(view: View) -> None:
+    """Nothing is complained of, nothing is fetched from elsewhere, nothing is cut, everybody can use it."""
+    assert view.errors == []
+    assert view.foreign_requests == []
+    assert view.misfits() == []
+    assert view.faults() == []
+
+
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
     """Give a Chromium with a new profile below ``folder``, ended with the block."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "install Chromium: apt-get install chromium"
     theirs, ours = os.pipe(), os.pipe()
-    command = [program, *_FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
+    command = [chromium_program(), *_FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
     started = subprocess.Popen(
         ["bash", "-c", f'exec "$@" 3<&{theirs[0]} 4>&{ours[1]}', "bash", *command],
         pass_fds=(theirs[0], ours[1]),

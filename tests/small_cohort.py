@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.manifest import CohortManifest
+from tests.made_up_terms import TERMS
 
 N_SECOND = 300
 EVENING = time(22)
@@ -120,13 +121,7 @@ def manifest(*, signals_at: str = "{subject}.edf", flip: str = "ecg") -> CohortM
             "manifest_version": 1,
             "cohort": "small",
             "title": "Small nights",
-            "terms": {
-                "agreement": "none",
-                "redistribution": True,
-                "commercial": True,
-                "citation": "made up",
-                "release": "1",
-            },
+            "terms": dict(TERMS),
             "layout": {"signals": signals_at},
             "montage": montage,
         }

@@ -28,18 +28,13 @@ from schemas.errors import EdfCorrupt, StorageError
 from schemas.findings import Finding, finding
 from schemas.manifest import CohortManifest
 from schemas.store import ARRAYS, ArraySpec
+from tests.made_up_terms import TERMS
 
 MANIFEST = {
     "manifest_version": 1,
     "cohort": "stub",
     "title": "Nights of text",
-    "terms": {
-        "agreement": "none",
-        "redistribution": True,
-        "commercial": True,
-        "citation": "made up",
-        "release": "1",
-    },
+    "terms": dict(TERMS),
     "layout": {"signals": "nights/{subject}.edf", "annotations": "nights/{subject}.xml"},
     "annotations": {"format": "nsrr_xml", "scheme": "aasm"},
     "montage": [{"channel": "spo2", "labels": ["SaO2"]}],

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from flows.parameters import ANY_PLACE
+from schemas.store import meanings_of
 
 __all__ = ["command", "print_wide"]
 
@@ -64,7 +65,7 @@ def _store(path: Path) -> dict[str, Any]:
             }
         )
     codes, counts = np.unique(ds["stage"].values, return_counts=True)
-    names = dict(zip(ds["stage"].attrs["flag_values"], ds["stage"].attrs["flag_meanings"].split(), strict=True))
+    names = meanings_of(ds["stage"].attrs)
     a = ds.attrs
     return {
         "recording": f"{a['cohort']}/{a['recording']}",

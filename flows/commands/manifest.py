@@ -83,7 +83,7 @@ def new(cohort: str, root: Path | None, census: Path | None, out: Path | None) -
 @click.argument("manifest")
 def page(manifest: str) -> None:
     """Print what MANIFEST says as a page for people: access, channels, scoring, persons, quirks."""
-    from pipeline.cohort_page import cohort_page
+    from pipeline.manifest_page import cohort_page
     from pipeline.manifests import load_manifest
 
     click.echo(cohort_page(load_manifest(manifest)), nl=False)
@@ -93,7 +93,7 @@ def page(manifest: str) -> None:
 @click.argument("folder", type=LOCAL_FOLDER)
 def pages(folder: Path) -> None:
     """Write the pages of all manifests that come with sleep2vec, and their index, to FOLDER."""
-    from pipeline.cohort_page import cohort_index, cohort_page
+    from pipeline.manifest_page import cohort_index, cohort_page
     from pipeline.manifests import load_manifest, shipped_manifests
 
     manifests = [load_manifest(name) for name in shipped_manifests()]

@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 
 from pipeline.report.page import Block, Cell, Column, Part, Table, Text
 from pipeline.report.plotting import Row, rows
-from pipeline.report.view import Night, flags_of
+from pipeline.report.view import Night
 from schemas.checks import CHECKS
+from schemas.store import meanings_of
 from schemas.vocabulary import EPOCH_S
 
 __all__ = ["checks", "legend", "quality_raster", "remarks"]
@@ -61,7 +62,7 @@ def remarks(night: Night) -> Table:
     """Return the same as a table: of every channel how much is usable, and in how many epochs each remark holds."""
     bits = night.ds["quality"].values
     usable = np.nanmean(night.ds["usable_fraction"].values, axis=0)
-    names = flags_of(night.ds["quality"].attrs, "flag_masks")
+    names = meanings_of(night.ds["quality"].attrs, "flag_masks")
     shown = {mask: name for mask, name in names.items() if (bits & mask).any()}
     rows_: list[list[Cell]] = []
     for column, channel in enumerate(night.channels):

@@ -64,9 +64,7 @@ def _stage_row(night: Night, stage: NDArray[np.int8], title: str) -> Row:
     for level in shown:
         height[:-1][stage == level] = _LEVELS[level]
     height[-1] = height[-2]
-    is_rem = np.append(stage, stage[-1]) == Stage.REM
-    is_rem[1:] |= is_rem[:-1]  # to the end of the last epoch
-    rem = np.where(is_rem & (np.append(stage, stage[-1]) == Stage.REM), height, np.nan)
+    rem = np.where(np.append(stage, stage[-1]) == Stage.REM, height, np.nan)
     times = {"x0": night.start_s * 1000, "dx": EPOCH_S * 1000}
     names = {
         height: level.name.lower() if level is Stage.UNSCORED else level.name for level, height in _LEVELS.items()

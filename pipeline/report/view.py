@@ -15,10 +15,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from schemas.errors import SelectionError
-from schemas.store import ARRAYS
+from schemas.store import ARRAYS, meanings_of, primary_of
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["Bins", "Night", "flags_of"]
+__all__ = ["Bins", "Night"]
 
 _PARTS = (15, 10, 6, 5, 3, 2, 1)  # into which an epoch of any rate can be cut: 3840, 960, 120 and 30 samples
 _DAY_S = 86400
@@ -142,15 +142,8 @@ class Night:
 
     def primary(self, modality: str) -> str | None:
         """Return the channel that stands for a modality, or None."""
-        attrs = ((name, self.ds[name].attrs) for name in self.channels)
-        return next((name for name, a in attrs if a["modality"] == modality and a["primary"]), None)
+        return primary_of(((name, self.ds[name].attrs) for name in self.channels), modality)
 
     def codes(self, array: str) -> dict[int, str]:
         """Return the codes of an array with their meanings."""
-        return flags_of(self.ds[array].attrs, "flag_values")
-
-
-def flags_of(attrs: dict[str, Any], values: str) -> dict[int, str]:
-    """Return what ``flag_values`` or ``flag_masks`` mean; nothing where an array has none."""
-    codes = np.atleast_1d(attrs.get(values, ())).tolist()
-    return dict(zip(map(int, codes), str(attrs.get("flag_meanings", "")).split(), strict=True))
+        return meanings_of(self.ds[array].attrs)

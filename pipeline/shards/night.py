@@ -18,7 +18,7 @@ from schemas.errors import SpecViolation
 from schemas.event_terms import EVENT_TYPES
 from schemas.kinds import KINDS, kind_of_channel
 from schemas.shard import modality_kind
-from schemas.store import MISSING
+from schemas.store import MISSING, meanings_of
 from schemas.views import View
 from schemas.vocabulary import Modality
 
@@ -116,8 +116,7 @@ def _channel(store: RecordingStore, modality: Modality, instead: Mapping[Modalit
 
 def _event_codes(store: RecordingStore) -> Block:
     """Return the vocabulary's code of every event; a store lists what its own codes mean."""
-    attrs = store.documents["event_type"]["attributes"]
-    names = dict(zip(attrs["flag_values"], attrs["flag_meanings"].split(), strict=True))
+    names = meanings_of(store.documents["event_type"]["attributes"])
     own = store.plain("event_type").tolist()
     return np.array(
         [EVENT_TYPES[names[code]].code if names.get(code) in EVENT_TYPES else -1 for code in own], "<i2"

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline.places import is_remote, storage_errors
 from pipeline.shards.documents import plain_array
 from schemas.errors import SpecViolation, StorageError, StoreCorrupt, StoreIncomplete
-from schemas.store import ARRAY_FILE
+from schemas.store import ARRAY_FILE, primary_of
 
 __all__ = ["RecordingStore", "Scratch"]
 
@@ -81,11 +81,7 @@ class RecordingStore:
 
     def primary(self, modality: str) -> str | None:
         """Return the channel that stands for a modality, or None."""
-        for name, document in self.documents.items():
-            attrs = document["attributes"]
-            if attrs.get("modality") == modality and attrs.get("primary") == 1:
-                return name
-        return None
+        return primary_of(((name, document["attributes"]) for name, document in self.documents.items()), modality)
 
     def plain(self, name: str) -> NDArray[Any]:
         """Return a small array as it is stored.

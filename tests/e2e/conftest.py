@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.synth import synthesise
 from tests.command_line import in_process
+from tests.page_checks import Browser, browser
 from tests.prefect_server import Server, prefect_server
 
 
@@ -34,6 +35,13 @@ def converted(download: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def out(converted: Path, tmp_path: Path) -> Path:
     """A copy of the output, with its times, to be damaged."""
     return Path(shutil.copytree(converted, tmp_path / "out"))
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser without a network."""
+    with browser(tmp_path_factory.mktemp("chromium")) as program:
+        yield program
 
 
 @pytest.fixture(scope="session")

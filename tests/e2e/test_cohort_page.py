@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,12 @@ from pipeline.places import copy_out, place
 from pipeline.report.cohort import CohortReport, write_cohort_report
 from tests.drifting_cohort import PLANTED, convert_sites
 from tests.object_store import BUCKET, served
-from tests.page_checks import NARROW_PX, Browser, View, browser
+from tests.page_checks import NARROW_PX, Browser, View, check
 from tests.storage_campaign import client_of
 
 pytestmark = pytest.mark.system
 N_RECORDING = 2000
 URL = f"s3://{BUCKET}/out"
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("chromium")) as program:
-        yield program
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +34,6 @@ def drifting(tmp_path_factory: pytest.TempPathFactory) -> CohortReport:
     with pytest.MonkeyPatch.context() as patch:
         out = convert_sites(tmp_path_factory.mktemp("drifting"), patch, n_night=5, hours=0.2)
     return write_cohort_report(out, worst=2)
-
-
-def check(view: View) -> None:
-    """Nothing is complained of, nothing is fetched from elsewhere, nothing is cut, everybody can use it."""
-    assert view.errors == []
-    assert view.foreign_requests == []
-    assert view.misfits() == []
-    assert view.faults() == []
 
 
 @pytest.mark.parametrize("width_px", [1500, NARROW_PX])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.command_line import environment, sleep2vec
 from tests.e2e.flow_campaign import COHORT, many_nights, stores
+from tests.page_checks import chromium_program
 from tests.prefect_server import Server
 
 pytestmark = pytest.mark.system
@@ -38,10 +39,14 @@ def night(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def page(server: Server, path: str, folder: Path, name: str) -> str:
     """Return the text of a page as it is after its scripts have run, and leave a picture of it in ``folder``."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "install Chromium: apt-get install chromium"
     picture = folder / f"{name}.png"
-    command = [program, *CHROMIUM, f"--user-data-dir={folder / 'profile'}", f"--screenshot={picture}", "--dump-dom"]
+    command = [
+        chromium_program(),
+        *CHROMIUM,
+        f"--user-data-dir={folder / 'profile'}",
+        f"--screenshot={picture}",
+        "--dump-dom",
+    ]
     dumped = subprocess.run([*command, server.url + path], capture_output=True, text=True, timeout=120, check=True)
     assert picture.stat().st_size > 20_000
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(script|style).*?</\1>", "", dumped.stdout)))

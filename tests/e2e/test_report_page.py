@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from pipeline.report.recording import write_recording_page
 from pipeline.synth import synthesise
 from tests.command_line import in_process
 from tests.object_store import BUCKET, served
-from tests.page_checks import NARROW_PX, WIDE_PX, Browser, View, browser
+from tests.page_checks import NARROW_PX, WIDE_PX, Browser, check
 from tests.storage_campaign import client_of
 
 pytestmark = pytest.mark.system
@@ -27,26 +26,12 @@ RANGES = f"{AXES}.map((axis) => axis.range.map((end) => axis.r2l(end)).join(' to
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("chromium")) as program:
-        yield program
-
-
-@pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a made-up night of two hours with every sensor."""
     folder = tmp_path_factory.mktemp("night")
     synthesise(folder / "download", recipe="synthetic", nights=1, hours=2, seed=1)
     assert in_process("convert", "synthetic", "--root", "download", "--out", "out", cwd=folder).returncode == 0
     return write_recording_page(next(folder.glob("out/synthetic/*.zarr")), folder / "out" / "report")
-
-
-def check(view: View) -> None:
-    """Nothing is complained of, nothing is fetched from elsewhere, nothing is cut, everybody can use it."""
-    assert view.errors == []
-    assert view.foreign_requests == []
-    assert view.misfits() == []
-    assert view.faults() == []
 
 
 @pytest.mark.parametrize("width_px", [WIDE_PX, NARROW_PX])

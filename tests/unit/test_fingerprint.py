@@ -14,18 +14,13 @@ from schemas.fingerprint import canonical_json, digest, fingerprint, manifest_pa
 from schemas.manifest import CohortManifest
 from schemas.recording import RecordingKey, SubjectFields
 from schemas.vocabulary import StudyType
+from tests.made_up_terms import TERMS
 
 MANIFEST: dict[str, Any] = {
     "manifest_version": 1,
     "cohort": "stub",
     "title": "Nights",
-    "terms": {
-        "agreement": "none",
-        "redistribution": True,
-        "commercial": True,
-        "citation": "made up",
-        "release": "1",
-    },
+    "terms": dict(TERMS),
     "layout": {"signals": "{subject}.edf"},
     "annotations": {"format": "nsrr_xml", "scheme": "aasm"},
     "montage": [

@@ -10,19 +10,14 @@ from pipeline.census import Counted, LabelCount, Montage
 from pipeline.judgement import Judgement, Use, judge
 from schemas.manifest import CohortManifest
 from schemas.recording import SignalInfo
+from tests.made_up_terms import TERMS
 
 MANIFEST = CohortManifest.model_validate(
     {
         "manifest_version": 1,
         "cohort": "lab",
         "title": "A lab",
-        "terms": {
-            "agreement": "none",
-            "redistribution": True,
-            "commercial": True,
-            "citation": "made up",
-            "release": "1",
-        },
+        "terms": dict(TERMS),
         "layout": {"signals": "{visit}/{subject}.edf", "visit": "{visit}"},
         "match_case": False,
         "montage": [

@@ -15,8 +15,8 @@ from pipeline.discover import discover
 from pipeline.harmonise import harmonise
 from schemas.manifest import CohortManifest
 from schemas.quality import QualityFlag
+from tests.made_up_terms import TERMS
 
-TERMS = {"agreement": "none", "redistribution": True, "commercial": True, "citation": "nobody", "release": "1"}
 BLANK = {"unit": "1", "source": "made up for this test"}
 SECONDS = 120
 RANGES = {"mV": (-2, 2)}

@@ -14,8 +14,7 @@ from pipeline.discover import discover
 from pipeline.harmonise import harmonise
 from schemas.manifest import CohortManifest
 from schemas.quality import QualityFlag
-
-TERMS = {"agreement": "none", "redistribution": True, "commercial": True, "citation": "made up", "release": "1"}
+from tests.made_up_terms import TERMS
 
 
 def made(root: Path, signal: edfio.EdfSignal, record_s: float, **rule: Any) -> xr.Dataset:

@@ -21,6 +21,7 @@ from pipeline.scan import scan
 from pipeline.synth.edf_writer import EdfSignal, header_bytes
 from schemas.errors import SourceMissing
 from tests.command_line import in_process
+from tests.made_up_terms import TERMS
 
 EEG = EdfSignal("EEG C4-M1", 256, "uV", (-500, 500), (-32768, 32767))
 FLOW = EdfSignal("Fluss", 32, "", (1, -1), (-32768, 32767))
@@ -31,13 +32,7 @@ MANIFEST: dict[str, Any] = {
     "manifest_version": 1,
     "cohort": "lab",
     "title": "A lab",
-    "terms": {
-        "agreement": "none",
-        "redistribution": True,
-        "commercial": True,
-        "citation": "made up",
-        "release": "1",
-    },
+    "terms": dict(TERMS),
     "layout": {"signals": "nights/{subject}.edf", "annotations": "scores/{subject}.csv"},
     "annotations": {
         "format": "table",

@@ -10,8 +10,9 @@ import xarray as xr
 
 from pipeline.report.night_spectrum import spectrogram_db
 from pipeline.report.plotting import robust_range
-from pipeline.report.view import Bins, Night, flags_of
+from pipeline.report.view import Bins, Night
 from schemas.errors import SelectionError
+from schemas.store import meanings_of
 
 MakeNight = Callable[..., xr.Dataset]
 
@@ -79,9 +80,9 @@ def test_a_part_of_a_recording_is_refused(make_night: MakeNight) -> None:
 
 def test_flags_are_read_from_attributes() -> None:
     """Codes and bits have their names; an array without any has none."""
-    assert flags_of({"flag_masks": [1, 2], "flag_meanings": "a b"}, "flag_masks") == {1: "a", 2: "b"}
-    assert flags_of({"flag_values": 3, "flag_meanings": "one"}, "flag_values") == {3: "one"}
-    assert flags_of({}, "flag_values") == {}
+    assert meanings_of({"flag_masks": [1, 2], "flag_meanings": "a b"}, "flag_masks") == {1: "a", 2: "b"}
+    assert meanings_of({"flag_values": 3, "flag_meanings": "one"}, "flag_values") == {3: "one"}
+    assert meanings_of({}, "flag_values") == {}
 
 
 def test_range_leaves_out_rare_spikes_only() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cohort_page import cohort_index, cohort_page
+from pipeline.manifest_page import cohort_index, cohort_page
 from pipeline.manifests import load_manifest, shipped_manifests
 from schemas.manifest import CohortManifest
 

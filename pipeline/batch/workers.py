@@ -54,7 +54,8 @@ def in_workers(
 ) -> Generator[tuple[J, R | Gone], None, None]:
     """Do every job in one of several processes; yield each with its result as it ends.
 
-    Close the generator to stop early: all workers are killed.
+    A worker has its next job before its last result is yielded, so that it does not wait for the caller. Close the
+    generator to stop early: all workers are killed, whatever they have begun.
 
     Parameters
     ----------

@@ -210,6 +210,7 @@ def test_an_internal_error_is_code_1_and_keeps_its_text_to_itself(
 # --- Ctrl-C -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_is_code_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
     """Interrupted after the first recording, a run leaves whole stores only and says how to go on."""
     synthesise(tmp_path / "in", recipe="shhs", nights=5, hours=0.1, seed=3)

@@ -81,6 +81,7 @@ def test_processes_and_dask_write_the_same_bytes(cluster: Executor, tmp_path: Pa
     assert (pool, len(pool) > 30) == (dask, True)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_ends_the_work_and_the_cluster_stays(cluster: Executor, tmp_path: Path) -> None:
     """Ctrl-C kills what is being done; the same cluster does the rest in the next run."""
     log = f"count={tmp_path}/log"

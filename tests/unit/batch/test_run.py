@@ -156,18 +156,22 @@ def test_a_disk_that_refuses_fails_the_recording_only(
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 def test_a_full_or_read_only_disk_ends_the_run_and_the_next_one_goes_on(tmp_path: Path, number: int) -> None:
-    """No recording is blamed for the disk: what is finished stays, and nothing else has an outcome."""
+    """No recording is blamed for the disk: what is finished stays, and nothing else has an outcome.
+
+    The worker may be at the next recording by then; that one is given up, and no other begins.
+    """
     room = tmp_path / "room"
     full = f"unless={room} oserror={number}"
-    root = write_nights(tmp_path / "in", {"a": "", "b": full, "c": f"count={tmp_path}/log"})
+    nights = {"a": "", "b": full, "c": f"until={room}", "d": f"count={tmp_path}/log"}
+    root = write_nights(tmp_path / "in", nights)
     out = tmp_path / "out"
     with pytest.raises(StorageFull, match=rf"stub/b: the disk refused: saw {os.strerror(number)}\. .*Make room"):
-        run(make_plan(root, out), convert)
+        run(make_plan(root, out), convert, timeout_s=60)
     assert [key for _, key in read_ledger(out).rows] == ["a"]
     assert os.listdir(out / "stub") == ["a.zarr"]
     assert not (tmp_path / "log").exists()
     room.touch()
-    assert (run(make_plan(root, out), convert).n_converted, len(read_ledger(out).rows)) == (2, 3)
+    assert (run(make_plan(root, out), convert).n_converted, len(read_ledger(out).rows)) == (3, 4)
 
 
 def test_a_recording_that_needs_too_much_memory_says_so(tmp_path: Path) -> None:

@@ -288,11 +288,11 @@ CAMPAIGNS = {  # those that measure time come last
         staging,
         {"nights": 16, "hours": 1.0, "steps": 200, "seed": 1},
         (
-            *("model/baseline_yasa.py", "model/encoder.py", "model/downstream.py", "model/data/*.py"),
+            *("model/experiments/baseline_yasa.py", "model/encoder.py", "model/downstream.py", "model/data/*.py"),
             *("data_manifests/sleep_edf.yaml", "benchmarks/staging.py"),
         ),
         (Bar("model.n_epoch", least=300), Bar("yasa.eeg_fpz_cz.kappa", least=0.6)),
-        "tests/unit/model/test_baseline_yasa.py::test_yasa_stages_a_real_night",
+        "tests/unit/model/experiments/test_baseline_yasa.py::test_yasa_stages_a_real_night",
     ),
     "training-step": Campaign(
         training_step,

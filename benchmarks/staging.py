@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.evidence import ROOT
 from flows.commands.demo import lay_out_sleep_edf
-from model.baseline_yasa import yasa_stages
+from model.experiments.baseline_yasa import yasa_stages
 from model.metrics import accuracy, class_f1, confusion, kappa, macro_f1
 from pipeline.api import open_recording
 from schemas.vocabulary import Stage

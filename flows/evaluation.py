@@ -42,7 +42,7 @@ def evaluated(
     answers = answer(model.to(device), labelled(nights, shards, model.task, labels), wanted, device=device)
     found = report(answers, model, wanted) | {"split": split, "set": data_facts(shards)["set"]}
     if baseline:
-        from model.baseline_yasa import yasa_answers
+        from model.experiments.baseline_yasa import yasa_answers
 
         beside = yasa_answers(answers, model.task, shards, split)
         found["baseline"] = {"name": baseline} | report(beside, model, ("eeg", "eog"))

@@ -125,7 +125,7 @@ def _print_table(reports: Sequence[dict[str, Any]]) -> None:
 
 
 def _draw(folder: Path, losses: dict[str, list[float]], found: dict[str, Any], staged: dict[str, Any]) -> None:
-    from model.figures import draw_alignment, draw_confusion, draw_losses
+    from flows.figures import draw_alignment, draw_confusion, draw_losses
     from pipeline.report.apnea_picture import can_draw
 
     if not can_draw():

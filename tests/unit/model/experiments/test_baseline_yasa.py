@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from benchmarks.shard_set import Night, write_nights
 from benchmarks.staging import STAGES, agreement, real_night
-from model.baseline_yasa import yasa_answers, yasa_stages
 from model.config import preset, with_values
 from model.data.loader import open_nights
 from model.evaluate import Answers
+from model.experiments.baseline_yasa import yasa_answers, yasa_stages
 from model.finetune import finetune, start_model
 from model.tasks import task
 from pipeline.api import open_recording

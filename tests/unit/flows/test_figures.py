@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.figures import draw_alignment, draw_confusion, draw_losses
+from flows.figures import draw_alignment, draw_confusion, draw_losses
 
 
 def test_losses_have_a_panel_a_run() -> None:

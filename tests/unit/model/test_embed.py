@@ -20,20 +20,22 @@ from model import checkpoint
 from model.config import RunConfig
 from model.data.loader import Options, open_nights, open_pairs
 from model.data.one_night import read_night
-from model.embed import embedding_of, open_encoder
+from model.embed import embedding_of, open_encoder, stages_of
 from model.finetune import finetune, open_model, start_model
 from model.pretrain import pretrain
 from pipeline.audit import audit
 from pipeline.catalog.build import build_catalog
 from pipeline.shards.build import build_set
 from pipeline.write.publish import published, withdraw
+from pipeline.write.store import write_store
 from schemas.errors import CheckpointInvalid, NoUsableChannel
 from schemas.views import VIEWS
 from tests import command_line
 from tests.model_batches import tiny_run
-from tests.unit.shards.conftest import MODALITIES, RECIPE, make_output
+from tests.unit.shards.conftest import CHANNELS, MODALITIES, RECIPE, TERMS, make_output
 
 WINDOW = 12
+N_LATE, LIGHTS_OFF = 30, 5  # epochs of a night, and those before it was time to sleep
 NAMES = tuple(map(str, MODALITIES))
 
 
@@ -53,6 +55,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, make_night: Callable[..., x
     """Recording stores, sets of them as stored and in a view, a run of two steps, models for stages and sex."""
     folder = tmp_path_factory.mktemp("embed")
     make_output(folder / "out", make_night)
+    late = make_night(n_epoch=N_LATE, channels=CHANNELS)
+    late["in_bed"][:LIGHTS_OFF] = 0
+    write_store(late.assign_attrs(terms=TERMS), folder / "late.zarr")
     build_set(folder / "out", folder / "set", RECIPE)
     build_set(folder / "out", folder / "view", replace(RECIPE, view=VIEWS["aasm"]))
     run, data = _run(2), data_facts(folder / "set")
@@ -132,12 +137,14 @@ def test_an_embedding_goes_with_its_recording(folder: Path, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["night-4.embedding.zarr", "night-4.zarr"]
 
 
-def test_vectors_are_those_of_the_network_window_by_window(folder: Path) -> None:
+@pytest.mark.parametrize("is_late", [False, True])
+def test_vectors_are_those_of_the_network_window_by_window(folder: Path, *, is_late: bool) -> None:
     """Each window alone through the network gives the same; where nothing is valid there is nothing."""
     encoder = open_encoder(folder / "run")
-    night = read_night(_store(folder, 2), encoder.facts)
+    night = read_night(folder / "late.zarr" if is_late else _store(folder, 2), encoder.facts)
     ds, batch = embedding_of(encoder, night), night.batch
-    first = int(batch.start[0])
+    first = LIGHTS_OFF if is_late else 0
+    assert np.isnan(ds["fused"].values[:first]).all()
     with torch.no_grad():
         for number, start in enumerate(range(0, batch.valid["eeg"].shape[1], WINDOW)):
             part = slice(start, start + WINDOW)
@@ -154,9 +161,9 @@ def test_vectors_are_those_of_the_network_window_by_window(folder: Path) -> None
     lost = embedding_of(encoder, night)
     assert np.isnan(lost["window_eeg"].values[0]).all()
     assert np.allclose(lost["window_fused"].values[0], np.mean(others, axis=0), atol=1e-5)
-    mean = np.nanmean(np.stack([ds[name].values for name in NAMES if name in ds]), axis=0)
-    seen = np.isfinite(ds["fused"].values)
-    assert np.allclose(ds["fused"].values[seen], mean[seen], atol=1e-5)  # nobody has learnt shares yet
+    seen = np.isfinite(ds["fused"].values).all(axis=1)
+    mean = np.nanmean(np.stack([ds[name].values[seen] for name in NAMES if name in ds]), axis=0)
+    assert np.allclose(ds["fused"].values[seen], mean, atol=1e-5)  # nobody has learnt shares yet
 
 
 def test_a_fine_tuned_network_sees_the_whole_night(folder: Path) -> None:
@@ -193,6 +200,18 @@ def test_stages_with_confidences(folder: Path, tmp_path: Path) -> None:
     words = in_process(*arguments).stdout
     assert "research use only" in words
     assert all(f"{name:>6s} |" in words for name in model.task.classes)
+
+
+def test_stages_begin_with_the_first_epoch_in_bed(folder: Path) -> None:
+    """Before it there is none; each epoch behind it has the model's own answer."""
+    model, facts = open_model(folder / "stage5")
+    night = read_night(folder / "late.zarr", facts)
+    found = stages_of(model, night)
+    with torch.no_grad():
+        expected = model(night.batch)[0].softmax(-1).numpy()
+    assert found.stage[:LIGHTS_OFF].tolist() == [-1] * LIGHTS_OFF
+    assert np.allclose(found.probability[LIGHTS_OFF:], expected, atol=1e-6)
+    assert found.stage[LIGHTS_OFF:].tolist() == expected.argmax(axis=1).tolist()
 
 
 def test_models_that_cannot_are_refused(folder: Path) -> None:

@@ -51,6 +51,18 @@ def test_a_head_learns_and_comes_back_from_disk(trained: Downstream) -> None:
         assert low <= facts["accuracy"] <= high
 
 
+def test_answers_say_which_epochs_of_the_night_they_are_of(trained: Downstream) -> None:
+    """Windows begin at epochs 0, 10, …, 50; a token without any sensor has no answer, the others their epoch."""
+    batch = replace(batch_of(MODALITIES), start=10 * torch.arange(6))
+    for name in MODALITIES:
+        batch.valid[name][2, 1] = False
+    found = answer(trained, [batch])
+    assert found.epoch[2].tolist() == [20, 22, 23, 24, 25]
+    assert [epoch.tolist() for epoch in found.epoch[3:]] == [[*range(at, at + N_TOKEN)] for at in (30, 40, 50)]
+    assert [len(probability) for probability in found.probability] == [6, 6, 5, 6, 6, 6]
+    assert found.truth[2].tolist() == batch.labels["stage"][2, [0, 2, 3, 4, 5]].tolist()
+
+
 class _Listening(Downstream):
     """Keeps which modalities it was shown."""
 

@@ -23,7 +23,7 @@ from typing import Any
 import xarray as xr
 
 from benchmarks.measure import with_one_thread
-from pipeline.discover import Source, discover
+from pipeline.files.discover import Source, discover
 from pipeline.harmonise import harmonise
 from pipeline.manifests import load_manifest
 from pipeline.synth import synthesise

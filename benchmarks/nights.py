@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.peers.common import Target
 from pipeline.channels import ChannelPlan, resolve
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.manifests import load_manifest
 from pipeline.read.night import open_night
 from pipeline.synth import synthesise

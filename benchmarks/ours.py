@@ -19,7 +19,7 @@ from benchmarks.measure import THREAD_SETTINGS
 def converter() -> Callable[[Path], None]:
     """Import what a worker imports; return what it does with one task."""
     from pipeline.batch.convert import convert_recording
-    from pipeline.discover import discover
+    from pipeline.files.discover import discover
     from pipeline.manifests import load_manifest
     from pipeline.write.publish import publish, temporary_name
 

@@ -323,7 +323,7 @@ CAMPAIGNS = {  # those that measure time come last
             "n_recording": 8,
         },
         (
-            *("pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/places.py", "flows/*.py"),
+            *("pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/files/places.py", "flows/*.py"),
             *("benchmarks/outages.py", "tests/*_campaign.py", "tests/e2e/*_campaign.py", "tests/aftermath.py"),
         ),
         (
@@ -414,9 +414,9 @@ CAMPAIGNS = {  # those that measure time come last
         scale,
         {"n_recording": 42_249, "n_dask": 2_000, "workers": 16, "n_row": 50_000},
         (
-            *("schemas/*.py", "pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/discover.py"),
+            *("schemas/*.py", "pipeline/batch/*.py", "pipeline/write/*.py", "pipeline/files/discover.py"),
             *(
-                "pipeline/layout.py",
+                "pipeline/files/layout.py",
                 "flows/commands/status.py",
                 "benchmarks/scale.py",
                 "benchmarks/scale_cohort.py",

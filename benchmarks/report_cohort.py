@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.catalog.columns import CHANNELS, RECORDINGS
 from pipeline.catalog.table import FILES, encoded, frame
-from pipeline.hashing import FileHash
+from pipeline.files.hashing import FileHash
 from pipeline.write.ledger import LedgerWriter, Row, Stored
 from schemas.kinds import KINDS, Shape, kind_of_channel
 from schemas.vocabulary import Modality, Outcome

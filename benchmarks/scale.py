@@ -20,7 +20,7 @@ from benchmarks.scale_cohort import MANIFEST, NAP_S, nap, write_cohort, write_le
 from pipeline.batch.executors import open_executor
 from pipeline.batch.plan import Decision, plan
 from pipeline.batch.run import run
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.write.ledger import read_ledger
 
 __all__ = ["simulate", "status_s"]

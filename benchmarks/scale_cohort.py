@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.batch.attempt import ConvertResult
 from pipeline.batch.recipe import fingerprint_of
-from pipeline.discover import Source
-from pipeline.hashing import FileHash, hash_file
+from pipeline.files.discover import Source
+from pipeline.files.hashing import FileHash, hash_file
 from pipeline.write.digest import stat_digest
 from pipeline.write.ledger import LedgerWriter, Row, Stored, now
 from pipeline.write.store import StoreSummary

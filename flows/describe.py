@@ -9,7 +9,7 @@ from flows.flow_runs import claim
 from flows.orchestration import create_link_artifact, create_table_artifact, flow, get_run_logger
 from flows.patience import patient_task
 from pipeline.catalog.build import Catalog, build_catalog
-from pipeline.places import is_remote, place
+from pipeline.files.places import is_remote, place
 from pipeline.report.assets import missing
 from pipeline.report.cohort import CohortReport, write_cohort_report
 from pipeline.shards.build import BuildReport, Recipe, build_set

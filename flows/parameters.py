@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.places import place
+from pipeline.files.places import place
 from schemas.errors import StorageError
 
 __all__ = [

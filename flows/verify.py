@@ -8,7 +8,7 @@ from flows.flow_runs import claim
 from flows.orchestration import create_table_artifact, flow, get_run_logger, task
 from flows.reporting import problem_table
 from pipeline.audit import AuditReport, audit
-from pipeline.places import place
+from pipeline.files.places import place
 from schemas.errors import StoreCorrupt
 
 __all__ = ["verify"]

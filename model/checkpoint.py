@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from model.card import CARD, card_text
 from model.config import RunConfig
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.write.publish import make_durable, publish, temporary_name
 from schemas.errors import CheckpointInvalid
 from schemas.store import PART

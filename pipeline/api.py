@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pipeline.files.places import files_below, place, storage_errors, storage_options
 from pipeline.opened import Recording
-from pipeline.places import files_below, place, storage_errors, storage_options
 from pipeline.write.documents import document_digest, self_digest
 from schemas.errors import ChannelError, SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.kinds import RateClass

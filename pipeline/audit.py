@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.batch.workers import Gone, in_workers
 from pipeline.compare import SourceFinder, compare_with_source
-from pipeline.places import local_copy
+from pipeline.files.places import local_copy
 from pipeline.verify import Problem, verify_store
 from pipeline.write.ledger import read_ledger, store_path
 from pipeline.write.publish import n_unfinished, published

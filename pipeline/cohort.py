@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.discover import Source, discover, pseudonym
-from pipeline.layout import fill
+from pipeline.files.discover import Source, discover, pseudonym
+from pipeline.files.layout import fill
 from pipeline.read.subjects import Subjects, load_subjects
 from schemas.manifest import CohortManifest
 from schemas.vocabulary import StudyType

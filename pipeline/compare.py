@@ -36,10 +36,10 @@ from numpy.typing import NDArray
 from pipeline.api import open_recording
 from pipeline.compare_derived import derived_problems
 from pipeline.compare_waves import Agreement, JudgedBand, agree, place
-from pipeline.discover import Source, discover
-from pipeline.fetch import fetched
-from pipeline.hashing import hash_file
-from pipeline.places import scratch_folder
+from pipeline.files.discover import Source, discover
+from pipeline.files.fetch import fetched
+from pipeline.files.hashing import hash_file
+from pipeline.files.places import scratch_folder
 from pipeline.read.independent import SourceSignal
 from pipeline.read.independent_records import SecondReader, second_reader
 from pipeline.verify import Problem

@@ -11,7 +11,7 @@ from pipeline.align import make_grid, place_events
 from pipeline.assemble import assemble
 from pipeline.channels import resolve
 from pipeline.derived import derive_night
-from pipeline.discover import Source
+from pipeline.files.discover import Source
 from pipeline.left_out import without
 from pipeline.night_indices import compare_indices, index_attributes, indices_of
 from pipeline.process import make_channel

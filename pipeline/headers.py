@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pipeline.align import make_grid
 from pipeline.batch.workers import Gone, in_workers
-from pipeline.discover import Source
+from pipeline.files.discover import Source
+from pipeline.files.places import copy_in, is_remote, scratch_folder, storage_errors
 from pipeline.left_out import without
-from pipeline.places import copy_in, is_remote, scratch_folder, storage_errors
 from pipeline.read.annotations import read_annotations
 from pipeline.read.signal_file import HeaderPeek, peek
 from schemas.errors import PsgError, WorkerDied

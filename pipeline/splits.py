@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.split_rule import RULE, Person, draw
 from schemas.errors import SplitInvalid, SplitLeak
 from schemas.vocabulary import Split

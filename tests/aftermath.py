@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.places import local_copy
+from pipeline.files.places import local_copy
 from pipeline.verify import verify_store
 from pipeline.write.ledger import read_ledger
 from pipeline.write.publish import n_unfinished, published

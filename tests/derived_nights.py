@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
 from pipeline.manifests import load_manifest
 from pipeline.read.night import open_night

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-from pipeline.places import place
+from pipeline.files.places import place
 from pipeline.write.publish import published
 from tests.aftermath import Aftermath, unsettled, unsound
 from tests.object_store import BUCKET, environment_of, proxied, served, short_waits

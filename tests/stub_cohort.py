@@ -20,8 +20,8 @@ import xarray as xr
 from pipeline.batch.attempt import ConvertResult
 from pipeline.batch.plan import Plan, plan
 from pipeline.batch.recipe import fingerprint_of
-from pipeline.discover import Source, discover
-from pipeline.hashing import hash_file
+from pipeline.files.discover import Source, discover
+from pipeline.files.hashing import hash_file
 from pipeline.write.ledger import read_ledger
 from pipeline.write.store import write_store
 from schemas.errors import EdfCorrupt, StorageError

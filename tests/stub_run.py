@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.batch.run import run
-from pipeline.places import place
+from pipeline.files.places import place
 from schemas.errors import PsgError
 from tests.stub_cohort import convert, make_plan
 

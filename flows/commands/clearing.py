@@ -44,7 +44,7 @@ def command(out: Path, manifest: str | None, root: Path | None, yes: bool, as_js
 
 def _present(manifest: str, root: Path) -> tuple[str, frozenset[str]]:
     """Return cohort and keys of what is found; nothing at all is an error: a wrong root would empty the output."""
-    from pipeline.discover import discover
+    from pipeline.files.discover import discover
     from pipeline.manifests import load_manifest
 
     loaded = load_manifest(manifest)

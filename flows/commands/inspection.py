@@ -24,7 +24,7 @@ def command(path: Path, as_json: bool) -> None:
 
     Patient and recording fields of a header are never shown.
     """
-    from pipeline.places import is_remote
+    from pipeline.files.places import is_remote
 
     is_store = path.name.endswith(".zarr") if is_remote(path) else path.is_dir()
     facts = _store(path) if is_store else _header(path)

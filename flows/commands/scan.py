@@ -40,8 +40,8 @@ def command(
     Reads headers and files of annotations, no signals. Without MANIFEST every file of signals counts. The table of
     --csv is for spreadsheets, for `sleep2vec manifest new` and for `sleep2vec manifest check`.
     """
+    from pipeline.files.places import is_remote
     from pipeline.manifests import load_manifest
-    from pipeline.places import is_remote
     from pipeline.scan import scan
 
     if show_text and manifest is None:

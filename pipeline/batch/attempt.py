@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.batch.patience import patiently
-from pipeline.discover import Source
-from pipeline.fetch import fetched
-from pipeline.hashing import FileHash, check_unchanged, hash_file
-from pipeline.places import is_remote, local_copy
+from pipeline.files.discover import Source
+from pipeline.files.fetch import fetched
+from pipeline.files.hashing import FileHash, check_unchanged, hash_file
+from pipeline.files.places import is_remote, local_copy
 from pipeline.verify import verify_store
 from pipeline.write.publish import discard, make_durable, source_folder
 from pipeline.write.readback import read_back

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipeline.batch.attempt import ConvertResult
 from pipeline.batch.recipe import fingerprint_of
-from pipeline.discover import Source
+from pipeline.files.discover import Source
+from pipeline.files.hashing import hash_file
 from pipeline.harmonise import harmonise
-from pipeline.hashing import hash_file
 from pipeline.write.store import write_store
 from schemas.manifest import CohortManifest
 

@@ -13,8 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline.batch.recipe import recipe_of
-from pipeline.discover import Source
-from pipeline.hashing import file_stat
+from pipeline.files.discover import Source
+from pipeline.files.hashing import file_stat
 from pipeline.write.digest import stat_digests
 from pipeline.write.ledger import Ledger, Row, store_path
 from schemas.errors import PsgError
@@ -118,7 +118,7 @@ def plan(
     Parameters
     ----------
     sources : iterable of Source
-        All of the cohort, from `pipeline.discover.discover`.
+        All of the cohort, from `pipeline.files.discover.discover`.
     only : str or None
         Leave out recordings whose name does not match this glob.
     only_failed : bool

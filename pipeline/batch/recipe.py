@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.discover import Source
-from pipeline.hashing import FileHash
+from pipeline.files.discover import Source
+from pipeline.files.hashing import FileHash
 from schemas.fingerprint import PROCESSING_VERSION, fingerprint, manifest_part, recipe
 from schemas.manifest import CohortManifest
 from schemas.store import SPEC_VERSION

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.batch.remedies import remedy
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.write.ledger import Row
 from pipeline.write.lock import LEDGER_FOLDER
 from schemas.findings import FINDINGS

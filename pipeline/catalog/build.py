@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.catalog.describe import descriptions
 from pipeline.catalog.facts import Facts, store_facts
 from pipeline.catalog.table import FILES, encoded, frame, open_table, write_whole
-from pipeline.places import entries, storage_errors
+from pipeline.files.places import entries, storage_errors
 from pipeline.splits import Person, Splits, check_splits
 from pipeline.write.ledger import Ledger, read_ledger, store_path
 from schemas.embedding import EMBEDDING

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.columns import FLAG_COUNTS
 from pipeline.catalog.night import NIGHT_ARRAYS, night_facts
-from pipeline.places import files_below, is_remote, storage_errors
+from pipeline.files.places import files_below, is_remote, storage_errors
 from pipeline.write.plain import read_plain
 from schemas.errors import SpecTooNew, SpecViolation, StoreCorrupt, StoreIncomplete
 from schemas.kinds import RateClass

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.catalog.twins import NightMarks, Twins, find_twins, night_marks
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.splits import Person
 from pipeline.write.plain import read_plain
 from schemas.errors import SplitInvalid

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.catalog.columns import TABLES, VERSION
-from pipeline.places import is_remote, storage_errors
+from pipeline.files.places import is_remote, storage_errors
 from schemas.errors import StoreIncomplete
 from schemas.store import PART
 

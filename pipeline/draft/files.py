@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipeline.layout import fill
+from pipeline.files.layout import fill
 
 __all__ = ["Found", "Kind", "files_below", "kinds_of", "patterns_beside"]
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from pipeline.draft.files import Kind, kinds_of, patterns_beside
 from pipeline.draft.headers import RECORD, SIGNAL_FILES, Headers
 from pipeline.draft.written import flow, n_file, quoted
-from pipeline.layout import fill
+from pipeline.files.layout import fill
 
 __all__ = ["layout_text", "unseen_layout_text"]
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.places import open_to_read, storage_errors
+from pipeline.files.places import open_to_read, storage_errors
 from schemas.errors import PsgError, SourceMissing, StorageError
 
 __all__ = ["open_source"]

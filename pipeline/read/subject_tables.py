@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline.places import matching_files, storage_errors
+from pipeline.files.places import matching_files, storage_errors
 from pipeline.read.source_file import open_source
 from pipeline.read.subject_cells import MAX_TABLE_BYTES, numbered_rows
 from pipeline.read.subject_values import fold_value

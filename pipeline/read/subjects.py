@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.layout import fill
+from pipeline.files.layout import fill
 from pipeline.read.subject_tables import LoadedTable, Row, load_table
 from pipeline.read.subject_values import MAX_AGE, TOP_CODE, fold_value, is_missing, meaning_of
 from schemas.findings import Finding, finding

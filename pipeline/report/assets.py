@@ -10,7 +10,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.places import is_remote, storage_errors
+from pipeline.files.places import is_remote, storage_errors
 from schemas.errors import PsgError
 from schemas.store import PART
 

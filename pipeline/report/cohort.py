@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.places import entries, storage_errors
+from pipeline.files.places import entries, storage_errors
 from pipeline.report.assets import check_installed, write_assets, write_file
 from pipeline.report.recording import RECORDINGS, REPORT, write_recording_page
 from pipeline.write.ledger import store_path

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline.places import is_remote, storage_errors
+from pipeline.files.places import is_remote, storage_errors
 from pipeline.report.assets import check_installed, write_assets, write_file
 from pipeline.write.ledger import read_plain_rows, store_path
 from pipeline.write.lock import LEDGER_FOLDER

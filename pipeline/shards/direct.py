@@ -17,7 +17,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.shards.layout import CHECKSUM_BYTE, Grid
 from schemas.errors import StoreCorrupt, StoreIncomplete
 from schemas.shard import Codec

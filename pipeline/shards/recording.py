@@ -21,7 +21,7 @@ import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
-from pipeline.places import is_remote, storage_errors
+from pipeline.files.places import is_remote, storage_errors
 from pipeline.shards.documents import plain_array
 from schemas.errors import SpecViolation, StorageError, StoreCorrupt, StoreIncomplete
 from schemas.store import ARRAY_FILE, primary_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from pipeline.places import place, storage_errors
+from pipeline.files.places import place, storage_errors
 from schemas.errors import StorageError, StoreIncomplete
 
 __all__ = ["Folder", "HttpServer", "ObjectStore", "Source", "source_of"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.shards.documents import read_set
 from pipeline.shards.sources import Folder
 from schemas.errors import OutputBusy, StoreError

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.places import FileStat, files_below, is_remote, storage_errors
+from pipeline.files.places import FileStat, files_below, is_remote, storage_errors
 from schemas.store import ARRAY_FILE
 
 __all__ = ["stat_digest", "stat_digests"]

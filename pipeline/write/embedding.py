@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.publish import make_durable, publish, temporary_name
 from pipeline.write.shard import plain_chunk

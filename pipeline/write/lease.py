@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.places import create, entries, is_remote, remove_files, storage_errors
+from pipeline.files.places import create, entries, is_remote, remove_files, storage_errors
 from schemas.errors import OutputBusy, StorageError
 
 __all__ = ["RENEW_S", "STALE_S", "Lease", "lease"]

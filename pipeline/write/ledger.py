@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from pipeline.hashing import FileHash
-from pipeline.places import storage_errors
+from pipeline.files.hashing import FileHash
+from pipeline.files.places import storage_errors
 from pipeline.write.lock import LEDGER_FOLDER
 from pipeline.write.segments import FileSegment, ObjectSegments, open_segment, read_segments
 from schemas.findings import Finding, Severity

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.places import is_remote, storage_errors
+from pipeline.files.places import is_remote, storage_errors
 from pipeline.write.lease import lease
 from schemas.errors import OutputBusy
 

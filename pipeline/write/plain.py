@@ -15,7 +15,7 @@ import numpy as np
 from numcodecs.vlen import VLenUTF8
 from numpy.typing import NDArray
 
-from pipeline.places import read_all
+from pipeline.files.places import read_all
 from schemas.errors import SpecViolation, StoreCorrupt, StoreIncomplete
 
 __all__ = ["read_plain"]

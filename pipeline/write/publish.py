@@ -14,7 +14,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from pipeline.places import (
+from pipeline.files.places import (
     copy_out,
     entries,
     files_below,

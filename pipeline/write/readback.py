@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.hashing import FileHash
-from pipeline.places import files_below, storage_errors
+from pipeline.files.hashing import FileHash
+from pipeline.files.places import files_below, storage_errors
 from pipeline.write.digest import stat_digest
 from pipeline.write.store import StoreSummary
 from schemas.errors import StoreCorrupt, StoreIncomplete

@@ -11,7 +11,7 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.places import entries, is_remote, read_all, remove_files
+from pipeline.files.places import entries, is_remote, read_all, remove_files
 
 __all__ = ["FileSegment", "ObjectSegments", "open_segment", "read_segments"]
 

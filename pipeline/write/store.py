@@ -20,7 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.epoch_runs import runs
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from pipeline.write.digest import stat_digest
 from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.pack import Packed, night_factor, pack

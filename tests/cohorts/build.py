@@ -22,7 +22,7 @@ from pipeline.api import open_recording
 from pipeline.batch.convert import convert_recording
 from pipeline.channels import resolve
 from pipeline.cohort import find_recordings
-from pipeline.discover import Source
+from pipeline.files.discover import Source
 from pipeline.manifests import load_manifest
 from pipeline.synth.edf_writer import EdfSignal, header_bytes
 from pipeline.verify import verify_store

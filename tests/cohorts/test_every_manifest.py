@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from pipeline.discover import discover
 from pipeline.draft import draft_manifest
+from pipeline.files.discover import discover
 from pipeline.manifests import load_manifest, shipped_manifests
 from schemas.manifest import CohortManifest
 from tests.cohorts import (

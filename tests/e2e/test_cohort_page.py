@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.report_cohort import write_output
-from pipeline.places import copy_out, place
+from pipeline.files.places import copy_out, place
 from pipeline.report.cohort import CohortReport, write_cohort_report
 from tests.drifting_cohort import PLANTED, convert_sites
 from tests.object_store import BUCKET, served

@@ -14,9 +14,9 @@ import xarray as xr
 
 from pipeline.api import open_recording
 from pipeline.cohort import find_recordings
-from pipeline.fetch import fetched
+from pipeline.files.fetch import fetched
+from pipeline.files.places import copy_out, entries, place, remove_files
 from pipeline.harmonise import harmonise
-from pipeline.places import copy_out, entries, place, remove_files
 from pipeline.write.ledger import read_ledger
 from schemas.manifest import CohortManifest
 from tests.command_line import in_process

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.places import copy_out, place
+from pipeline.files.places import copy_out, place
 from pipeline.report.assets import BUNDLE
 from pipeline.report.recording import write_recording_page
 from pipeline.synth import synthesise

@@ -23,7 +23,7 @@ from scipy import signal as sps
 from pipeline.api import continuous, open_recording
 from pipeline.batch.convert import convert_recording
 from pipeline.cohort import find_recordings
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
 from pipeline.manifests import load_manifest
 from pipeline.synth import synthesise

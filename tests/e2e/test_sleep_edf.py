@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from scipy import signal as sps
 
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
 from pipeline.manifests import load_manifest
 

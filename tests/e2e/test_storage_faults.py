@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.places import place
+from pipeline.files.places import place
 from pipeline.write.publish import published
 from tests.aftermath import unsettled, unsound
 from tests.object_store import BUCKET, denied, environment_of, served

@@ -21,9 +21,9 @@ from pipeline.batch.plan import plan
 from pipeline.batch.recipe import fingerprint_of
 from pipeline.batch.run import RunReport, run
 from pipeline.cohort import find_recordings
-from pipeline.discover import Source
+from pipeline.files.discover import Source
+from pipeline.files.hashing import hash_file
 from pipeline.harmonise import harmonise
-from pipeline.hashing import hash_file
 from pipeline.manifests import load_manifest
 from pipeline.synth import synthesise
 from pipeline.synth.edf_patch import EdfPatch

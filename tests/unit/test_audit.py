@@ -14,7 +14,7 @@ from pipeline.audit import audit
 from pipeline.batch.convert import convert_recording
 from pipeline.batch.plan import plan
 from pipeline.batch.run import run
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.write.ledger import LedgerWriter, Row, now, read_ledger
 from schemas.errors import StoreIncomplete
 from schemas.vocabulary import Outcome

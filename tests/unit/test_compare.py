@@ -14,7 +14,7 @@ import pytest
 from pipeline.batch.convert import convert_recording
 from pipeline.compare import SourceFinder, compare_with_source
 from pipeline.compare_waves import JudgedBand, agree, place
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.manifests import load_manifest
 from pipeline.read.independent import IndependentNight, Piece, SourceSignal
 from pipeline.synth import synthesise

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.batch.convert import convert_recording
 from pipeline.compare import SourceFinder, compare_with_source
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from schemas.manifest import CohortManifest
 from tests.stub_cohort import MANIFEST
 

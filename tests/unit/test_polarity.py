@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from pipeline.channels import ChannelPlan, Lead
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
 from pipeline.manifests import load_manifest
 from pipeline.process import Channel

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pipeline.discover import discover
+from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
 from schemas.manifest import CohortManifest
 from schemas.quality import QualityFlag

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.catalog.build import build_catalog
 from pipeline.catalog.table import open_table
-from pipeline.places import copy_out, place, remove_files
+from pipeline.files.places import copy_out, place, remove_files
 from tests.command_line import in_process
 from tests.object_store import BUCKET, served
 from tests.storage_campaign import client_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.places import copy_out, place, remove_files
+from pipeline.files.places import copy_out, place, remove_files
 from pipeline.shards import transfer
 from pipeline.shards.pull import Wanted, pull_set
 from pipeline.shards.read import open_shards

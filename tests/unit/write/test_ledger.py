@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.hashing import FileHash
+from pipeline.files.hashing import FileHash
 from pipeline.write.ledger import LedgerWriter, Row, Stored, codes, outcome_of, read_ledger, read_plain_rows
 from pipeline.write.lock import hold
 from schemas.errors import OutputBusy, StorageError

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.places import storage_errors
+from pipeline.files.places import storage_errors
 from schemas.errors import SourceChanged, SourceMissing
 
 __all__ = ["FileHash", "check_unchanged", "file_stat", "hash_file"]

@@ -18,8 +18,8 @@ from fsspec.config import conf
 from pipeline.api import open_recording
 from pipeline.batch.clearing import Rubbish, clear, find_rubbish
 from pipeline.batch.patience import patiently
-from pipeline.discover import discover
-from pipeline.places import (
+from pipeline.files.discover import discover
+from pipeline.files.places import (
     copy_in,
     copy_out,
     create,

@@ -121,7 +121,7 @@ def _options() -> dict[str, Any]:
     """Return our time-outs; whoever sets ``FSSPEC_S3`` knows better."""
     from fsspec.config import conf  # type: ignore[import-untyped]
 
-    from pipeline.s3_session import LimitedSession
+    from pipeline.files.s3_session import LimitedSession
 
     own = {
         "connect_timeout": _CONNECT_S,

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.discover import Source
-from pipeline.hashing import file_stat
-from pipeline.places import copy_in, is_remote, storage_errors
+from pipeline.files.discover import Source
+from pipeline.files.hashing import file_stat
+from pipeline.files.places import copy_in, is_remote, storage_errors
 
 __all__ = ["fetched"]
 

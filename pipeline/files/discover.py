@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from pipeline.layout import Folders, fill
-from pipeline.places import FileStat, entries, files_below, is_remote, storage_errors
+from pipeline.files.layout import Folders, fill
+from pipeline.files.places import FileStat, entries, files_below, is_remote, storage_errors
 from schemas.errors import ManifestInvalid, PsgError, SourceMissing, StorageError
 from schemas.findings import Finding, finding
 from schemas.manifest import CohortManifest, Layout, Privacy

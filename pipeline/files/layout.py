@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.places import entries, storage_errors
+from pipeline.files.places import entries, storage_errors
 
 __all__ = ["Folders", "fill"]
 

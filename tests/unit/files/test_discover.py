@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.discover import Source, discover
-from pipeline.layout import Folders, fill
+from pipeline.files.discover import Source, discover
+from pipeline.files.layout import Folders, fill
 from pipeline.manifests import load_manifest
 from schemas.errors import AnnotationCorrupt, ManifestInvalid, SourceMissing, StorageError
 from schemas.manifest import CohortManifest

@@ -393,10 +393,7 @@ CAMPAIGNS = {  # those that measure time come last
     "scan": Campaign(
         census,
         {"files": 2000, "workers": 2, "hours": 8.0, "runs": 3},
-        (
-            *("pipeline/scan.py", "pipeline/headers.py", "pipeline/census.py", "pipeline/judgement.py"),
-            *("pipeline/read/edf*.py", "benchmarks/scan.py", "benchmarks/measure.py"),
-        ),
+        ("pipeline/scan/*.py", "pipeline/read/edf*.py", "benchmarks/scan.py", "benchmarks/measure.py"),
         (
             *(Bar("headers_alone.cpu_s.median", most=30), Bar("with_manifest.cpu_s.median", most=60)),
             Bar("read_kb_a_file", most=16),

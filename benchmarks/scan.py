@@ -81,7 +81,7 @@ def timed(root: Path, arguments: Sequence[str], n_file: int, runs: int) -> dict[
 
 def read_kb(root: Path, n_file: int) -> float:
     """Return what this process asks the system to read for a header, in kilobytes."""
-    from pipeline.scan import scan
+    from pipeline.scan.folder import scan
 
     scan(None, root)  # everything is imported
     before = _asked_bytes()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pipeline.judgement import Judgement, LabelRow
-    from pipeline.scan import Census
+    from pipeline.scan.folder import Census
+    from pipeline.scan.judgement import Judgement, LabelRow
 
 __all__ = ["print_judgement", "print_labels", "print_montages", "print_readiness"]
 

@@ -62,7 +62,7 @@ def _try_on_files(
     """Return what would become of a download, and how many of its recordings would fail; print it for people."""
     from flows.census_text import print_readiness
     from flows.commands.scan import default_workers
-    from pipeline.scan import scan
+    from pipeline.scan.folder import scan
 
     census = scan(manifest, root, workers=workers or default_workers())
     if not as_json:
@@ -73,8 +73,8 @@ def _try_on_files(
 def _try_on_counts(manifest: CohortManifest, counts: Path, as_json: bool) -> tuple[dict[str, Any], int]:
     """Return what would become of what was counted, and how many files would fail; print it for people."""
     from flows.census_text import print_judgement
-    from pipeline.census import read_counts
-    from pipeline.judgement import judge
+    from pipeline.scan.census import read_counts
+    from pipeline.scan.judgement import judge
 
     judgement = judge(manifest, read_counts(counts))
     if not as_json:

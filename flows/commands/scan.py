@@ -12,8 +12,8 @@ import click
 from flows.parameters import LOCAL_FILE, PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
-    from pipeline.judgement import Judgement
-    from pipeline.scan import Census
+    from pipeline.scan.folder import Census
+    from pipeline.scan.judgement import Judgement
 
 __all__ = ["command", "default_workers"]
 
@@ -42,7 +42,7 @@ def command(
     """
     from pipeline.files.places import is_remote
     from pipeline.manifests import load_manifest
-    from pipeline.scan import scan
+    from pipeline.scan.folder import scan
 
     if show_text and manifest is None:
         raise click.UsageError("--show-text needs MANIFEST: it says where the annotations are.")
@@ -71,7 +71,7 @@ def _say_next(manifest: str | None, root: Path) -> None:
 def _write_csv(judgement: Judgement, path: Path) -> None:
     import csv
 
-    from pipeline.census import COLUMNS, rows_of
+    from pipeline.scan.census import COLUMNS, rows_of
 
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS)

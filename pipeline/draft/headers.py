@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.census import Counted
 from pipeline.read.hdf5_outline import outline_hdf5
 from pipeline.read.signal_file import peek
 from pipeline.read.wfdb_header import read_wfdb_header
+from pipeline.scan.census import Counted
 from schemas.errors import PsgError
 from schemas.manifest import Hdf5Rule
 from schemas.recording import SignalInfo

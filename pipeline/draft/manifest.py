@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.census import read_counts
 from pipeline.draft.files import Kind, files_below, kinds_of
 from pipeline.draft.headers import SIGNAL_FILES, Headers, merged, of_counts, read_headers
 from pipeline.draft.layout import layout_text, unseen_layout_text
 from pipeline.draft.montage import montage_text
+from pipeline.scan.census import read_counts
 from schemas.errors import ManifestInvalid, SourceMissing
 from schemas.manifest import COHORT_NAME
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.census import Counted, read_counts
-from pipeline.judgement import Use, judge
 from pipeline.manifests import load_manifest
+from pipeline.scan.census import Counted, read_counts
+from pipeline.scan.judgement import Use, judge
 
 COUNTS = Path(__file__).parents[1] / "data" / "label_counts"
 

@@ -199,7 +199,7 @@ def test_an_internal_error_is_code_1_and_keeps_its_text_to_itself(
     def fail(*_: object) -> None:
         raise ValueError("Jane Doe is not a number")
 
-    monkeypatch.setattr("pipeline.scan.find_recordings", fail)
+    monkeypatch.setattr("pipeline.scan.folder.find_recordings", fail)
     done = in_process("scan", "synthetic", "--root", "in", cwd=place)
     assert done.returncode == 1
     assert done.stderr.endswith("sleep2vec: internal error (ValueError): please report the lines above\n")

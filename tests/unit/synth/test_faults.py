@@ -12,7 +12,7 @@ import pytest
 from pipeline.manifests import load_manifest
 from pipeline.read.annotations import read_annotations
 from pipeline.read.edf import open_edf
-from pipeline.scan import scan
+from pipeline.scan.folder import scan
 from pipeline.synth import PlantedFault, SynthReport, load_recipe, synthesise
 from pipeline.synth.edf_patch import EdfPatch
 from pipeline.synth.faults import FAULTS

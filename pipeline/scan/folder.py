@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.census import Counted, group
 from pipeline.cohort import find_recordings
 from pipeline.files.discover import Source
 from pipeline.files.places import files_below, is_remote, storage_errors
-from pipeline.headers import Seen, look_at_all
-from pipeline.judgement import JudgedMontage, Judgement, Use, judge
+from pipeline.scan.census import Counted, group
+from pipeline.scan.headers import Seen, look_at_all
+from pipeline.scan.judgement import JudgedMontage, Judgement, Use, judge
 from schemas.errors import SourceMissing
 from schemas.findings import Finding
 from schemas.manifest import CohortManifest

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.census import COLUMNS, LabelCount, Montage, group, read_counts, rows_of
+from pipeline.scan.census import COLUMNS, LabelCount, Montage, group, read_counts, rows_of
 from schemas.errors import SourceError
 from schemas.recording import SignalInfo
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipeline.census import Counted, LabelCount, Montage
-from pipeline.judgement import Judgement, Use, judge
+from pipeline.scan.census import Counted, LabelCount, Montage
+from pipeline.scan.judgement import Judgement, Use, judge
 from schemas.manifest import CohortManifest
 from schemas.recording import SignalInfo
 from tests.made_up_terms import TERMS

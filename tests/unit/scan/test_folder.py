@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.census import COLUMNS
-from pipeline.judgement import Use
 from pipeline.manifests import load_manifest
-from pipeline.scan import scan
+from pipeline.scan.census import COLUMNS
+from pipeline.scan.folder import scan
+from pipeline.scan.judgement import Use
 from pipeline.synth.edf_writer import EdfSignal, header_bytes
 from schemas.errors import SourceMissing
 from tests.command_line import in_process
@@ -188,8 +188,8 @@ def test_a_damaged_scoring_is_a_reason(root: Path) -> None:
 
 def test_processes_see_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several of them look at many files; the answer and its order are those of one."""
-    monkeypatch.setattr("pipeline.headers._FEW", 1)
-    monkeypatch.setattr("pipeline.headers._A_BATCH", 2)
+    monkeypatch.setattr("pipeline.scan.headers._FEW", 1)
+    monkeypatch.setattr("pipeline.scan.headers._A_BATCH", 2)
     manifest = load_manifest(str(root / "lab.yaml"))
     assert scan(manifest, root, workers=2) == scan(manifest, root)
 
@@ -241,7 +241,7 @@ def test_a_mended_manifest_is_tried_on_the_old_table(root: Path) -> None:
 
 def test_the_page_describes_the_table() -> None:
     """Every column is in docs/scan.md, in its order."""
-    page = (Path(__file__).parents[2] / "docs" / "scan.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "scan.md").read_text("utf-8")
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page.split("## The table")[1], re.MULTILINE)
     assert tuple(re.findall(r"`(\w+)`", " ".join(rows))) == COLUMNS
 

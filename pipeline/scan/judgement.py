@@ -14,9 +14,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from pipeline.census import Counted, LabelCount, Montage, occurrences
 from pipeline.channels import ChannelPlan, resolve
-from pipeline.header_remarks import remarks_on, unit_name
+from pipeline.scan.census import Counted, LabelCount, Montage, occurrences
+from pipeline.scan.remarks import remarks_on, unit_name
 from schemas.errors import PsgError
 from schemas.findings import Finding
 from schemas.manifest import CohortManifest

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.api import continuous
-from pipeline.audit import audit
+from pipeline.batch.audit import audit
 from schemas.kinds import KINDS, Shape, kind_of_channel
 from tests.e2e.test_round_trip import Trip, lag_s, make_trip
 

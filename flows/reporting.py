@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.conversion import Batch
-    from pipeline.audit import AuditReport
+    from pipeline.batch.audit import AuditReport
     from pipeline.batch.run import RunReport
     from pipeline.write.ledger import Row
 

@@ -1,4 +1,4 @@
-"""The flow that verifies an output: `pipeline.audit`, seen through Prefect."""
+"""The flow that verifies an output: `pipeline.batch.audit`, seen through Prefect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 from flows.flow_runs import claim
 from flows.orchestration import create_table_artifact, flow, get_run_logger, task
 from flows.reporting import problem_table
-from pipeline.audit import AuditReport, audit
+from pipeline.batch.audit import AuditReport, audit
 from pipeline.files.places import place
 from schemas.errors import StoreCorrupt
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.files.places import local_copy
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.ledger import read_ledger
 from pipeline.write.publish import n_unfinished, published
 

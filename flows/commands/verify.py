@@ -11,7 +11,7 @@ import click
 from flows.parameters import PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
-    from pipeline.audit import AuditReport
+    from pipeline.batch.audit import AuditReport
     from pipeline.score_beats import BeatReport
 
 __all__ = ["command", "verify_output"]
@@ -57,7 +57,7 @@ def verify_output(
     as_json: bool = False,
 ) -> int:
     """Verify an output, print what is wrong and how its beats score, and return the exit code."""
-    from pipeline.audit import audit
+    from pipeline.batch.audit import audit
 
     report = audit(out, source_root, workers=workers)
     beats = _score(out, beats_root, workers) if beats_root else None

@@ -18,7 +18,7 @@ from pipeline.files.discover import Source
 from pipeline.files.fetch import fetched
 from pipeline.files.hashing import FileHash, check_unchanged, hash_file
 from pipeline.files.places import is_remote, local_copy
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.publish import discard, make_durable, source_folder
 from pipeline.write.readback import read_back
 from pipeline.write.store import StoreSummary

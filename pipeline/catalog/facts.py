@@ -62,7 +62,7 @@ def store_facts(path: Path, *, expected_digest: str | None = None) -> Facts:
     Raises
     ------
     StoreIncomplete, StoreCorrupt, SpecViolation, SpecTooNew
-        When the store is not whole; `pipeline.verify` says all that is wrong with it.
+        When the store is not whole; `pipeline.verify.store` says all that is wrong with it.
     StorageError
         When the disk or the object store refuses.
     """

@@ -1,4 +1,4 @@
-"""The rules of one array's document that `pipeline.verify` checks: V4 to V8; `value_rules` has those of its values.
+"""The rules of one array's document that `pipeline.verify.store` checks: V4 to V8; `value_rules` has the values'.
 
 Every rule yields ``(rule, what is wrong)``; numbers are those of docs/store-spec.md and are never reused.
 """

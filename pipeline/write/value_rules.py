@@ -1,4 +1,4 @@
-"""The rules of one array's values that `pipeline.verify` checks: V10 of docs/store-spec.md."""
+"""The rules of one array's values that `pipeline.verify.store` checks: V10 of docs/store-spec.md."""
 
 from __future__ import annotations
 

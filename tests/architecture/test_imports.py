@@ -42,7 +42,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "upath": ("pipeline.files.places",),
     "fsspec": ("pipeline.files.places",),
     "aiobotocore": ("pipeline.files.s3_session",),
-    "zarr": ("pipeline.write", "pipeline.shards", "pipeline.verify", "pipeline.api"),
+    "zarr": ("pipeline.write", "pipeline.shards", "pipeline.verify.store", "pipeline.api"),
     "numcodecs": ("pipeline.write", "pipeline.shards"),
     "google_crc32c": ("pipeline.write", "pipeline.shards"),
     "polars": ("pipeline.catalog", "pipeline.drift", "pipeline.report", "pipeline.shards"),

@@ -25,7 +25,7 @@ from pipeline.cohort import find_recordings
 from pipeline.files.discover import Source
 from pipeline.manifests import load_manifest
 from pipeline.synth.edf_writer import EdfSignal, header_bytes
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from schemas.recording import SignalInfo
 
 __all__ = [

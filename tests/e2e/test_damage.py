@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from schemas.store import ARRAYS
 from tests.command_line import in_process
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.batch.run import run
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.ledger import read_ledger
 from pipeline.write.publish import n_unfinished, published
 from schemas.errors import SourceMissing

@@ -21,7 +21,7 @@ from pipeline.batch.convert import convert_recording
 from pipeline.cohort import find_recordings
 from pipeline.draft import draft_manifest
 from pipeline.read.edf_header import read_header
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from schemas.errors import PsgError
 from schemas.manifest import CohortManifest
 from schemas.units import Unit, parse_unit

@@ -18,7 +18,7 @@ from pipeline.batch.convert import convert_recording
 from pipeline.cohort import find_recordings
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import open_night
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from schemas.hypnogram import Annotations
 from schemas.manifest import CohortManifest
 from schemas.scoring_rules import AnnotationRule

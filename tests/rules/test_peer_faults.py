@@ -27,7 +27,7 @@ from pipeline.harmonise import harmonise
 from pipeline.manifests import load_manifest
 from pipeline.synth import synthesise
 from pipeline.synth.edf_patch import EdfPatch
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.ledger import Row, read_ledger
 from schemas.manifest import CohortManifest
 from schemas.vocabulary import Outcome

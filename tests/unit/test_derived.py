@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.derive.breaths import BBI_LIMITS_S
 from pipeline.derive.ibi import IBI_LIMITS_S
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.store import write_store
 from schemas.kinds import POSSIBLE, Kind
 from schemas.quality import QualityFlag

@@ -20,7 +20,7 @@ from pipeline.manifests import load_manifest
 from pipeline.process import Channel
 from pipeline.quality.polarity import polarity_attributes
 from pipeline.synth import synthesise
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.store import write_store
 from schemas.montage import ChannelRule
 from schemas.quality import QualityFlag

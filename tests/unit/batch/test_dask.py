@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.batch.executors import Executor, open_executor
 from pipeline.batch.run import Progress, RunReport, run
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.ledger import read_ledger
 from schemas.errors import WorkerDied
 from schemas.vocabulary import Outcome

@@ -15,7 +15,7 @@ from pipeline.batch.attempt import Failed, attempt
 from pipeline.batch.executors import Processes
 from pipeline.batch.run import Progress, RunReport, _jobs, run
 from pipeline.batch.workers import in_workers
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.ledger import Row, read_ledger
 from pipeline.write.lock import hold
 from pipeline.write.publish import remove_leftovers

@@ -23,7 +23,7 @@ from model.data.one_night import read_night
 from model.embed import embedding_of, open_encoder, stages_of
 from model.finetune import finetune, open_model, start_model
 from model.pretrain import pretrain
-from pipeline.audit import audit
+from pipeline.batch.audit import audit
 from pipeline.catalog.build import build_catalog
 from pipeline.shards.build import build_set
 from pipeline.write.publish import published, withdraw

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pipeline.verify import verify_store
+from pipeline.verify.store import verify_store
 from pipeline.write.digest import stat_digest
 from pipeline.write.publish import publish, temporary_name
 from pipeline.write.store import write_store

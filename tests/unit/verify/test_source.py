@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from pipeline.batch.convert import convert_recording
-from pipeline.compare import SourceFinder, compare_with_source
-from pipeline.compare_waves import JudgedBand, agree, place
 from pipeline.files.discover import discover
 from pipeline.manifests import load_manifest
 from pipeline.read.independent import IndependentNight, Piece, SourceSignal
 from pipeline.synth import synthesise
+from pipeline.verify.source import SourceFinder, compare_with_source
+from pipeline.verify.waves import JudgedBand, agree, place
 from schemas.errors import EdfCorrupt
 from schemas.manifest import CohortManifest
 from tests.small_cohort import N_SECOND, Written, manifest, noise, signals, write_night

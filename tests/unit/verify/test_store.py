@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from pipeline.verify import Problem, verify_store
+from pipeline.verify.store import Problem, verify_store
 from pipeline.write.documents import self_digest
 from pipeline.write.store import write_store
 

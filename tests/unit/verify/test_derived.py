@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from pipeline.api import open_recording
-from pipeline.compare_derived import derived_problems
+from pipeline.verify.derived import derived_problems
 from pipeline.write.store import write_store
 from tests.derived_nights import converted, sleeper
 

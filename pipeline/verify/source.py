@@ -34,15 +34,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.api import open_recording
-from pipeline.compare_derived import derived_problems
-from pipeline.compare_waves import Agreement, JudgedBand, agree, place
 from pipeline.files.discover import Source, discover
 from pipeline.files.fetch import fetched
 from pipeline.files.hashing import hash_file
 from pipeline.files.places import scratch_folder
 from pipeline.read.independent import SourceSignal
 from pipeline.read.independent_records import SecondReader, second_reader
-from pipeline.verify import Problem
+from pipeline.verify.derived import derived_problems
+from pipeline.verify.store import Problem
+from pipeline.verify.waves import Agreement, JudgedBand, agree, place
 from schemas.errors import EdfCorrupt, PsgError, SignalFileCorrupt
 from schemas.kinds import Kind, Shape
 from schemas.manifest import CohortManifest

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline import process
-from pipeline.audit import audit
+from pipeline.batch.audit import audit
 from pipeline.batch.convert import convert_recording
 from pipeline.batch.plan import plan
 from pipeline.batch.run import run

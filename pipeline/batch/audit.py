@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.batch.workers import Gone, in_workers
-from pipeline.compare import SourceFinder, compare_with_source
 from pipeline.files.places import local_copy
-from pipeline.verify import Problem, verify_store
+from pipeline.verify.source import SourceFinder, compare_with_source
+from pipeline.verify.store import Problem, verify_store
 from pipeline.write.ledger import read_ledger, store_path
 from pipeline.write.publish import n_unfinished, published
 from schemas.errors import StoreIncomplete

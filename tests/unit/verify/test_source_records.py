@@ -13,8 +13,8 @@ import wfdb
 from numpy.typing import NDArray
 
 from pipeline.batch.convert import convert_recording
-from pipeline.compare import SourceFinder, compare_with_source
 from pipeline.files.discover import discover
+from pipeline.verify.source import SourceFinder, compare_with_source
 from schemas.manifest import CohortManifest
 from tests.stub_cohort import MANIFEST
 

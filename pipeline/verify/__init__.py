@@ -1,0 +1,1 @@
+"""Is a store what it says? By its specification alone, and against the files that it was made from."""

@@ -29,7 +29,7 @@ from benchmarks.measure import machine, with_one_thread
 from benchmarks.mitdb import Record, read_record, record_names
 from pipeline.derive import beat_candidates, beat_path, rpeaks
 from pipeline.derive.other_detectors import detect_with
-from pipeline.score import Score, match
+from pipeline.score.match import Score, match
 
 TOLERANCES_S = (0.15, 0.05)
 MARGINS: Sequence[tuple[ModuleType, str]] = (

@@ -16,7 +16,7 @@ import scipy.signal
 
 from benchmarks.beats import detectors, total
 from benchmarks.mitdb import Record, read_record, record_names
-from pipeline.score import Score, match
+from pipeline.score.match import Score, match
 
 
 def usual_range(ecg: np.ndarray, rate_hz: float) -> float:

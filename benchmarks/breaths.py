@@ -28,7 +28,7 @@ from pipeline.manifests import load_manifest
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import Night, open_night
-from pipeline.score_truth import score_breaths
+from pipeline.score.truth import score_breaths
 from pipeline.synth import synthesise
 from schemas.quality import QualityFlag
 from schemas.recording import Signal

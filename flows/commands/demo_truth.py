@@ -40,7 +40,7 @@ def show_truth(nights: Sequence[TrueNight], folder: Path) -> None:
 
 
 def _print_figures(nights: Sequence[TrueNight]) -> None:
-    from pipeline.score_truth import score_night
+    from pipeline.score.truth import score_night
 
     width = max((len(night.name) for night in nights), default=0)
     click.echo(f"{'':{width}}  beats: true      F1  covered  IBI off by | breaths: true  sensitivity    PPV")

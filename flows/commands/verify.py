@@ -12,7 +12,7 @@ from flows.parameters import PLACE_THAT_EXISTS
 
 if TYPE_CHECKING:
     from pipeline.batch.audit import AuditReport
-    from pipeline.score_beats import BeatReport
+    from pipeline.score.beats import BeatReport
 
 __all__ = ["command", "verify_output"]
 
@@ -74,7 +74,7 @@ def verify_output(
 
 
 def _score(out: Path, root: Path, workers: int) -> BeatReport:
-    from pipeline.score_beats import score_beats
+    from pipeline.score.beats import score_beats
 
     return score_beats(out, root, workers=workers)
 
@@ -91,7 +91,7 @@ def _print(report: AuditReport) -> None:
 
 def _print_beats(report: BeatReport) -> None:
     """Print a row a recording, then all of them together."""
-    from pipeline.score_beats import TOLERANCE_S
+    from pipeline.score.beats import TOLERANCE_S
 
     if report.scored:
         width = max(len(row.recording) for row in report.scored)

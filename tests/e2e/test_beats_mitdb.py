@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.mitdb import Record, read_record, record_names
 from pipeline.derive.rpeaks import detect
-from pipeline.score import Score, match
+from pipeline.score.match import Score, match
 
 N_BEAT = {"100": 2273, "105": 2572, "203": 2980, "217": 2208}  # Moody & Mark, record tables
 

@@ -14,7 +14,7 @@ from flows.commands.demo_truth import PICTURE, TrueNight, show_truth
 from pipeline.api import open_recording
 from pipeline.report import apnea_picture
 from pipeline.report.apnea_picture import SIZE_PX, Truth, draw_apnea, find_apnea
-from pipeline.score_truth import score_night
+from pipeline.score.truth import score_night
 from pipeline.synth import synthesise
 from pipeline.synth.truth import read_truth
 from tests.command_line import in_process

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.score import Score
-from pipeline.score_truth import score_breaths
+from pipeline.score.match import Score
+from pipeline.score.truth import score_breaths
 
 TRUE_S = np.arange(2.5, 120.0, 4.0)  # thirty breaths
 WHOLE = np.zeros(480, np.float32)  # two minutes at 4 Hz

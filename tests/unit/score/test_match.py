@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.score import Score, match, matched
+from pipeline.score.match import Score, match, matched
 
 
 def best(truth: list[float], found: list[float], tolerance: float) -> int:

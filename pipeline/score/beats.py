@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.api import open_recording
 from pipeline.batch.workers import Gone, in_workers
 from pipeline.read.rpoints import RPoints, read_rpoints
-from pipeline.score import Score, matched
+from pipeline.score.match import Score, matched
 from pipeline.verify.source import SourceFinder
 from pipeline.write.publish import published
 from schemas.errors import PsgError, SpecViolation, StoreIncomplete

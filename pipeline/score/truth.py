@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pipeline.api import continuous, open_recording
 from pipeline.derive.resp import FLOWS
 from pipeline.read.rpoints import RPoints, RPointType
-from pipeline.score import Score, matched
-from pipeline.score_beats import BeatAgreement, compare_beats
+from pipeline.score.beats import BeatAgreement, compare_beats
+from pipeline.score.match import Score, matched
 from pipeline.synth.truth import read_truth
 from schemas.kinds import RateClass
 from schemas.vocabulary import EPOCH_S

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.read.rpoints import RPoints, RPointType
-from pipeline.score import Score
-from pipeline.score_beats import BeatAgreement, BeatReport, compare_beats
+from pipeline.score.beats import BeatAgreement, BeatReport, compare_beats
+from pipeline.score.match import Score
 
 TRUE_S = np.arange(0.5, 60.0)  # a beat a second for two epochs
 

@@ -1,0 +1,1 @@
+"""How well what was found agrees with what is true, published or made up."""

@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.catalog.cells import LEAST, show_cells, show_part
 from pipeline.catalog.columns import STAGE_COUNTS
 from pipeline.catalog.persons import persons
-from pipeline.split_rule import AGE_BANDS, age_band
+from pipeline.splits.rule import AGE_BANDS, age_band
 from pipeline.terms import strictest
 from schemas.errors import QueryInvalid
 from schemas.event_terms import EventClass

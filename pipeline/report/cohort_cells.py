@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.batch.remedies import remedy
 from pipeline.catalog.cells import LEAST, show_cells, show_part
-from pipeline.split_rule import AGE_BANDS, age_band
+from pipeline.splits.rule import AGE_BANDS, age_band
 from pipeline.write.ledger import Ledger, Row
 from schemas.findings import FINDINGS
 from schemas.vocabulary import Outcome

@@ -22,7 +22,7 @@ from pipeline.report.cohort_figures import (
     stage_plot,
 )
 from pipeline.report.page import Block, Cell, Column, Facts, Link, Page, Part, Section, Table, Text
-from pipeline.split_rule import AGE_BANDS
+from pipeline.splits.rule import AGE_BANDS
 
 __all__ = ["RECORDINGS_PAGE", "SCRIPT", "cohort_page"]
 

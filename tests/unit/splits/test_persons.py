@@ -164,7 +164,7 @@ def test_a_seed_is_the_same_on_every_machine() -> None:
         "print(make_splits([Person(f'a/{k}', None, 'st'[k % 2], k, 'male') for k in range(99)], seed=5).text())"
     )
     here = make_splits([Person(f"a/{k}", None, "st"[k % 2], k, "male") for k in range(99)], seed=5).text()
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     for hash_seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", code],

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.files.places import storage_errors
-from pipeline.split_rule import RULE, Person, draw
+from pipeline.splits.rule import RULE, Person, draw
 from schemas.errors import SplitInvalid, SplitLeak
 from schemas.vocabulary import Split
 

@@ -24,7 +24,7 @@ from pipeline.derive.breaths import Breaths, find_breaths
 from pipeline.derive.desaturations import desaturations
 from pipeline.derive.resp import EffortInput, Resp, derive_resp
 from pipeline.files.discover import discover
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import Night, open_night

@@ -25,7 +25,7 @@ import xarray as xr
 from benchmarks.measure import with_one_thread
 from pipeline.files.discover import Source, discover
 from pipeline.harmonise import harmonise
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.synth import synthesise
 from pipeline.synth.cohort import complete_recording
 from pipeline.synth.faults_sensors import SENSOR_FAULTS, plant

@@ -37,7 +37,7 @@ def derive(folder: Path, *, with_derived: bool) -> dict[str, float]:
     from pipeline.derived_breathing import derive_breathing, derive_desaturations
     from pipeline.derived_heart import derive_heart
     from pipeline.files.discover import discover
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
     from pipeline.process import make_channel
     from pipeline.read.night import open_night
     from schemas.vocabulary import EPOCH_S

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.peers.common import Target
 from pipeline.channels import ChannelPlan, resolve
 from pipeline.files.discover import discover
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.read.night import open_night
 from pipeline.synth import synthesise
 

@@ -20,7 +20,7 @@ def converter() -> Callable[[Path], None]:
     """Import what a worker imports; return what it does with one task."""
     from pipeline.batch.convert import convert_recording
     from pipeline.files.discover import discover
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
     from pipeline.write.publish import publish, temporary_name
 
     manifest_of = cache(load_manifest)  # a worker has it once

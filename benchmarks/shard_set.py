@@ -16,13 +16,13 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from pipeline.manifests.terms import strictest
 from pipeline.shards.build import write_set
 from pipeline.shards.group import array_attributes
 from pipeline.shards.layout import shard_document
 from pipeline.shards.moments import Histogram
 from pipeline.shards.tables import index_columns
 from pipeline.shards.write import ArrayWriter, FileFacts, file_facts
-from pipeline.terms import strictest
 from pipeline.write.documents import array_document, encoded, root_document
 from pipeline.write.shard import plain_chunk
 from schemas.kinds import RateClass

@@ -87,7 +87,7 @@ def _stages(path: Path) -> list[NDArray[np.int8]]:
 
 def _convert(folder: Path, name: str, cohort: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     from flows.commands.convert import convert_cohort, make_plan
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
     from pipeline.synth import synthesise
 
     root = folder / "downloads"

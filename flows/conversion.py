@@ -85,7 +85,7 @@ def convert_in_batches(what: Conversion, on_batch: Callable[[Batch], None]) -> C
     from pipeline.batch.executors import open_executor
     from pipeline.batch.run import run
     from pipeline.files.places import place
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
 
     manifest = load_manifest(what.manifest)
     plan = make_plan(manifest, place(what.root), place(what.out), only=what.only)

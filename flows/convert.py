@@ -21,7 +21,7 @@ from flows.orchestration import (
 )
 from flows.patience import patient_task
 from flows.reporting import artifact_key, batch_line, failure_table, report_lines, summary_table
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 
 __all__ = ["convert"]
 

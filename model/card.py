@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.terms import joined
+from pipeline.manifests.terms import joined
 
 __all__ = ["card_text", "note", "terms_of"]
 

@@ -23,7 +23,7 @@ from model.downstream import Downstream, Fusion
 from model.encoder import Sleep2Vec
 from model.finetune import open_model
 from model.tasks import Level
-from pipeline.terms import joined, strictest
+from pipeline.manifests.terms import joined, strictest
 from schemas.embedding import SPEC, SPEC_VERSION
 from schemas.errors import ModelError
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.read.night import open_night
 from pipeline.synth import synthesise
 from schemas.manifest import CohortManifest

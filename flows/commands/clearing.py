@@ -45,7 +45,7 @@ def command(out: Path, manifest: str | None, root: Path | None, yes: bool, as_js
 def _present(manifest: str, root: Path) -> tuple[str, frozenset[str]]:
     """Return cohort and keys of what is found; nothing at all is an error: a wrong root would empty the output."""
     from pipeline.files.discover import discover
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
 
     loaded = load_manifest(manifest)
     return loaded.cohort, frozenset(source.key.name for source in discover(loaded, root))

@@ -97,7 +97,7 @@ def command(
     Only new and changed recordings are done; kill it whenever you like and run it again. Exit code 3 when some
     recordings failed: each has its reason in `sleep2vec status OUT`.
     """
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
 
     plan = make_plan(load_manifest(manifest), root, out, only=only, fresh=fresh, deep=deep)
     if only is not None and not plan.items:

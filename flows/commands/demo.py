@@ -86,7 +86,7 @@ def _synthesise(recipe: str, root: Path, nights: int, hours: float, workers: int
 def _convert(manifest: str, root: Path, out: Path, workers: int) -> list[Row]:
     """Convert and return the cohort's rows of the ledger."""
     from flows.commands.convert import convert_cohort, make_plan, print_report
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
     from pipeline.write.ledger import read_ledger
 
     loaded = load_manifest(manifest)

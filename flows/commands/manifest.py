@@ -29,7 +29,7 @@ command.add_command(check)
 @click.option("--json", "as_json", is_flag=True, help="The validated content as JSON, defaults included.")
 def show(manifest: str, as_json: bool) -> None:
     """Print MANIFEST, after it has been validated."""
-    from pipeline.manifests import load_manifest, manifest_text
+    from pipeline.manifests.load import load_manifest, manifest_text
 
     loaded = load_manifest(manifest)
     click.echo(loaded.model_dump_json(indent=2) if as_json else manifest_text(manifest)[0].rstrip())
@@ -39,7 +39,7 @@ def show(manifest: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_shipped(as_json: bool) -> None:
     """List the manifests that come with sleep2vec."""
-    from pipeline.manifests import load_manifest, shipped_manifests
+    from pipeline.manifests.load import load_manifest, shipped_manifests
 
     rows = [(name, load_manifest(name)) for name in shipped_manifests()]
     if as_json:
@@ -83,8 +83,8 @@ def new(cohort: str, root: Path | None, census: Path | None, out: Path | None) -
 @click.argument("manifest")
 def page(manifest: str) -> None:
     """Print what MANIFEST says as a page for people: access, channels, scoring, persons, quirks."""
-    from pipeline.manifest_page import cohort_page
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
+    from pipeline.manifests.page import cohort_page
 
     click.echo(cohort_page(load_manifest(manifest)), nl=False)
 
@@ -93,8 +93,8 @@ def page(manifest: str) -> None:
 @click.argument("folder", type=LOCAL_FOLDER)
 def pages(folder: Path) -> None:
     """Write the pages of all manifests that come with sleep2vec, and their index, to FOLDER."""
-    from pipeline.manifest_page import cohort_index, cohort_page
-    from pipeline.manifests import load_manifest, shipped_manifests
+    from pipeline.manifests.load import load_manifest, shipped_manifests
+    from pipeline.manifests.page import cohort_index, cohort_page
 
     manifests = [load_manifest(name) for name in shipped_manifests()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def pages(folder: Path) -> None:
 @command.command()
 def guide() -> None:
     """Print the guide for new cohorts: every key, every channel, every type of event."""
-    from pipeline.manifests import guide as text
+    from pipeline.manifests.load import guide as text
 
     click.echo(text().rstrip())
 
@@ -115,6 +115,6 @@ def guide() -> None:
 @command.command()
 def schema() -> None:
     """Print the JSON Schema that lets editors complete and check manifests."""
-    from pipeline.manifests import json_schema
+    from pipeline.manifests.load import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

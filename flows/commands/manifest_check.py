@@ -33,7 +33,7 @@ def check(
 
     Exit code 4 when the manifest is invalid, 3 when some recordings would fail.
     """
-    from pipeline.manifests import load_manifest, manifest_text
+    from pipeline.manifests.load import load_manifest, manifest_text
 
     if root is not None and counts is not None:
         raise click.UsageError("--root or --scan, not both: one of them says what the files hold.")

@@ -122,7 +122,7 @@ def deployment_of(
         When there are two schedules, or no server that keeps one.
     """
     from flows.deployments import nightly_deployment
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
 
     if cron and interval_s:
         raise click.UsageError("--cron or --interval, not both.")

@@ -69,7 +69,7 @@ _UNDO = "sleep2vec quarantine include {out} RECORDING takes one in again"
 def retry(out: Path, manifest: str, root: Path, only: str | None, work: Work, as_json: bool) -> int:
     """Convert the recordings of MANIFEST that failed, and no others."""
     from flows.commands.convert import convert_and_report, make_plan
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
 
     plan = make_plan(load_manifest(manifest), root, out, only=only, only_failed=True)
     return convert_and_report(plan, work, as_json=as_json)

@@ -41,7 +41,7 @@ def command(
     --csv is for spreadsheets, for `sleep2vec manifest new` and for `sleep2vec manifest check`.
     """
     from pipeline.files.places import is_remote
-    from pipeline.manifests import load_manifest
+    from pipeline.manifests.load import load_manifest
     from pipeline.scan.folder import scan
 
     if show_text and manifest is None:

@@ -92,7 +92,7 @@ def dataset_description(terms: Mapping[str, Any], cohorts: Sequence[str], versio
     Parameters
     ----------
     terms : mapping
-        From `pipeline.terms.strictest`.
+        From `pipeline.manifests.terms.strictest`.
     version : str
         Of this program.
     """

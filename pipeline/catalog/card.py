@@ -12,8 +12,8 @@ import polars as pl
 from pipeline.catalog.cells import LEAST, show_cells, show_part
 from pipeline.catalog.columns import STAGE_COUNTS
 from pipeline.catalog.persons import persons
+from pipeline.manifests.terms import strictest
 from pipeline.splits.rule import AGE_BANDS, age_band
-from pipeline.terms import strictest
 from schemas.errors import QueryInvalid
 from schemas.event_terms import EventClass
 from schemas.findings import FINDINGS

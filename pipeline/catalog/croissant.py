@@ -64,7 +64,7 @@ def croissant(
     Parameters
     ----------
     terms : mapping
-        From `pipeline.terms.strictest`.
+        From `pipeline.manifests.terms.strictest`.
     cohorts : sequence of str
         Those in the catalog.
     digests : mapping of str to str

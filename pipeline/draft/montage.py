@@ -15,7 +15,7 @@ from functools import cache
 
 from pipeline.draft.headers import Headers, LabelFacts
 from pipeline.draft.written import flow, n_file, quoted
-from pipeline.manifests import load_manifest, shipped_manifests
+from pipeline.manifests.load import load_manifest, shipped_manifests
 from schemas.errors import UnitUnexpected
 from schemas.kinds import KINDS, KindSpec, Shape, kind_of_channel
 from schemas.montage import ChannelRule, LabelChoice, fold_label

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipeline.manifests.terms import strictest
 from pipeline.shards.card import card
 from pipeline.shards.choose import Chosen, good_recordings, in_order, person
 from pipeline.shards.group import GroupWriter
@@ -22,7 +23,6 @@ from pipeline.shards.tables import Placed, index_file
 from pipeline.shards.workplace import clear, set_at, workplace
 from pipeline.shards.write import FileFacts, file_facts
 from pipeline.splits import Splits, make_splits, read_splits
-from pipeline.terms import strictest
 from pipeline.write.documents import self_digest
 from pipeline.write.publish import publish
 from schemas.errors import ChannelError

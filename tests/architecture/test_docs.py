@@ -11,7 +11,7 @@ import click
 import pytest
 
 import flows.cli
-from pipeline.manifests import load_manifest, shipped_manifests
+from pipeline.manifests.load import load_manifest, shipped_manifests
 from schemas.findings import FINDINGS
 from schemas.kinds import KINDS, kind_of_channel
 from schemas.manifest import CohortManifest

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from pipeline.manifests import shipped_manifests
+from pipeline.manifests.load import shipped_manifests
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "pipeline", "model", "flows")

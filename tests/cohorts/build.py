@@ -23,7 +23,7 @@ from pipeline.batch.convert import convert_recording
 from pipeline.channels import resolve
 from pipeline.cohort import find_recordings
 from pipeline.files.discover import Source
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.synth.edf_writer import EdfSignal, header_bytes
 from pipeline.verify.store import verify_store
 from schemas.recording import SignalInfo

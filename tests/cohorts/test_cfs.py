@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.cohort import find_recordings
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from tests.cohorts.build import (
     Cohort,
     Night,

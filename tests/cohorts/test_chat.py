@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.cohort import find_recordings
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from tests.cohorts.build import (
     Cohort,
     Download,

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.draft import draft_manifest
 from pipeline.files.discover import discover
-from pipeline.manifests import load_manifest, shipped_manifests
+from pipeline.manifests.load import load_manifest, shipped_manifests
 from schemas.manifest import CohortManifest
 from tests.cohorts import (
     test_apples,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.channels import resolve
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from schemas.recording import SignalInfo
 from tests.cohorts.build import Sig, Truth, breath, check, convert, held, wave, write_edf
 

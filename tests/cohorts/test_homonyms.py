@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from schemas.kinds import Kind
 from schemas.manifest import CohortManifest
 from schemas.montage import ChannelRule

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.scan.census import Counted, read_counts
 from pipeline.scan.judgement import Use, judge
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cohort import find_recordings
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from tests.cohorts.build import Cohort, Download, Sig, Truth, breath, channels, held, wave, write_edf, write_table
 
 LAG_S = 0.9609375  # of the scorer's epochs behind the recording's seconds; a binary fraction

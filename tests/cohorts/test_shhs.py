@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cohort import find_recordings
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from tests.cohorts.build import (
     Cohort,
     Night,

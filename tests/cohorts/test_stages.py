@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cohort import find_recordings
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from tests.cohorts.build import Cohort, Sig, Truth, breath, channels, held, wave, write_edf, write_table
 
 DERIVED = ["EEG_F3-A2", "EEG_F4-A1", "EEG_A1-A2", "EEG_C3-A2", "EEG_C4-A1", "EEG_O1-A2", "EEG_O2-A1", "EOG_LOC-A2"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.api import open_recording
-from pipeline.manifests import load_manifest, shipped_manifests
+from pipeline.manifests.load import load_manifest, shipped_manifests
 from tests.clinic import NIGHTS, write_clinic
 from tests.cohorts.build import check
 from tests.command_line import in_process

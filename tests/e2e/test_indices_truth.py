@@ -11,7 +11,7 @@ from pipeline.cohort import find_recordings
 from pipeline.derive.desaturations import Desaturations
 from pipeline.derive.indices import ScoredNight, night_indices
 from pipeline.harmonise import harmonise
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.synth import synthesise
 from pipeline.synth.truth import read_truth
 from schemas.event_terms import EventClass

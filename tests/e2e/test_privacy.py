@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.synth import synthesise
 from pipeline.synth.edf_patch import EdfPatch
 from pipeline.write.ledger import read_ledger

@@ -25,7 +25,7 @@ from pipeline.batch.convert import convert_recording
 from pipeline.cohort import find_recordings
 from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.synth import synthesise
 from schemas.kinds import KINDS, RateClass, Shape, kind_of_channel
 from schemas.manifest import CohortManifest

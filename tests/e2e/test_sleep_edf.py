@@ -13,7 +13,7 @@ from scipy import signal as sps
 
 from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 
 _STAGES = {
     "Sleep stage W": 0,

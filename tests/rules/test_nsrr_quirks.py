@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.xml_bytes import document, night, scored, stage
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.read.annotations import read_annotations
 from pipeline.read.subjects import load_subjects
 from schemas.hypnogram import Annotations

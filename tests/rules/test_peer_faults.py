@@ -24,7 +24,7 @@ from pipeline.cohort import find_recordings
 from pipeline.files.discover import Source
 from pipeline.files.hashing import hash_file
 from pipeline.harmonise import harmonise
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.synth import synthesise
 from pipeline.synth.edf_patch import EdfPatch
 from pipeline.verify.store import verify_store

@@ -13,7 +13,7 @@ import yaml
 
 from pipeline.draft import draft_manifest
 from pipeline.draft.files import kinds_of, patterns_beside
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.read.signal_file import peek
 from schemas.errors import SourceError, SourceMissing
 from schemas.manifest import CohortManifest

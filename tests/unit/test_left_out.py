@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.xml_bytes import document, night, scored
 from pipeline.left_out import without
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.read.annotations import read_annotations
 from schemas.hypnogram import Annotations
 

@@ -16,7 +16,7 @@ import xarray as xr
 from pipeline.channels import ChannelPlan, Lead
 from pipeline.files.discover import discover
 from pipeline.harmonise import harmonise
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.process import Channel
 from pipeline.quality.polarity import polarity_attributes
 from pipeline.synth import synthesise

@@ -19,7 +19,7 @@ from pipeline.catalog.bids import participants_json, participants_tsv
 from pipeline.catalog.columns import TABLES
 from pipeline.catalog.croissant import croissant
 from pipeline.catalog.persons import persons
-from pipeline.terms import strictest
+from pipeline.manifests.terms import strictest
 from tests.command_line import environment, in_process
 from tests.made_up_catalog import made_up
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.files.discover import Source, discover
 from pipeline.files.layout import Folders, fill
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from schemas.errors import AnnotationCorrupt, ManifestInvalid, SourceMissing, StorageError
 from schemas.manifest import CohortManifest
 from tests.stub_cohort import manifest

@@ -12,7 +12,7 @@ import torch
 from model import checkpoint
 from model.alignment import alignment, share_aligned
 from model.card import terms_of
-from pipeline.terms import strictest
+from pipeline.manifests.terms import strictest
 from tests import command_line
 from tests.made_set import MODALITIES, made_night, made_set
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.scan.census import COLUMNS
 from pipeline.scan.folder import scan
 from pipeline.scan.judgement import Use

@@ -9,7 +9,7 @@ import edfio
 import numpy as np
 import pytest
 
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.read.annotations import read_annotations
 from pipeline.read.edf import open_edf
 from pipeline.scan.folder import scan

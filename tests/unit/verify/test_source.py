@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.batch.convert import convert_recording
 from pipeline.files.discover import discover
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from pipeline.read.independent import IndependentNight, Piece, SourceSignal
 from pipeline.synth import synthesise
 from pipeline.verify.source import SourceFinder, compare_with_source

@@ -96,7 +96,7 @@ def guide() -> str:
     packaged = resources.files("data_manifests") / "add-a-cohort.md"
     if packaged.is_file():
         return packaged.read_text("utf-8")
-    return (Path(__file__).parents[1] / "docs" / "add-a-cohort.md").read_text("utf-8")
+    return (Path(__file__).parents[2] / "docs" / "add-a-cohort.md").read_text("utf-8")
 
 
 def _parse(text: str, name: str) -> tuple[yaml.Node | None, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.terms import strictest
+from pipeline.manifests.terms import strictest
 
 TERMS = st.fixed_dictionaries(
     {},

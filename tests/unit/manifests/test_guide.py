@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from pipeline.manifests import load_manifest
+from pipeline.manifests.load import load_manifest
 from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.indices import PUBLISHED_ONLY
 from schemas.kinds import CANONICAL_CHANNELS
@@ -18,7 +18,7 @@ from schemas.subjects import CONDITIONS, SUBJECT_FIELDS, Ethnicity, History, Rac
 from schemas.units import Unit
 from schemas.vocabulary import Stage, StageScheme, StudyType
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "add-a-cohort.md").read_text("utf-8")
+GUIDE = (Path(__file__).parents[3] / "docs" / "add-a-cohort.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 PROSE = re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL)
 NAMED = {word for code in re.findall(r"`([^`]+)`", PROSE) for word in (code, *re.split(r"[.\s:{}…]+", code))}

@@ -10,11 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline.manifests import json_schema, load_manifest, manifest_text, shipped_manifests
+from pipeline.manifests.load import json_schema, load_manifest, manifest_text, shipped_manifests
 from schemas.errors import ManifestInvalid, ManifestNotFound
 from schemas.montage import fold_label
 
-FOLDER = Path(__file__).parents[2] / "data_manifests"
+FOLDER = Path(__file__).parents[3] / "data_manifests"
 FILES = sorted(FOLDER.glob("*.yaml"))
 
 SMALL = """\

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifest_page import cohort_index, cohort_page
-from pipeline.manifests import load_manifest, shipped_manifests
+from pipeline.manifests.load import load_manifest, shipped_manifests
+from pipeline.manifests.page import cohort_index, cohort_page
 from schemas.manifest import CohortManifest
 
-PAGES = Path(__file__).parents[2] / "docs" / "cohorts"
+PAGES = Path(__file__).parents[3] / "docs" / "cohorts"
 RENEW = "run: sleep2vec manifest pages docs/cohorts"
 
 

@@ -33,9 +33,9 @@ def make_night(folder: Path, hours: float) -> None:
 def derive(folder: Path, *, with_derived: bool) -> dict[str, float]:
     """Make the channels of the night, derive or do not, and return the CPU seconds of every part."""
     from pipeline.channels import resolve
-    from pipeline.derived import derive_night
-    from pipeline.derived_breathing import derive_breathing, derive_desaturations
-    from pipeline.derived_heart import derive_heart
+    from pipeline.derived.breathing import derive_breathing, derive_desaturations
+    from pipeline.derived.heart import derive_heart
+    from pipeline.derived.night import derive_night
     from pipeline.files.discover import discover
     from pipeline.manifests.load import load_manifest
     from pipeline.process import make_channel

@@ -384,7 +384,7 @@ CAMPAIGNS = {  # those that measure time come last
         derived_cost,
         {"hours": 8.0, "runs": 5},
         (
-            *("pipeline/derived*.py", "pipeline/derive/*.py", "pipeline/leads.py", "pipeline/process.py"),
+            *("pipeline/derived/*.py", "pipeline/derive/*.py", "pipeline/leads.py", "pipeline/process.py"),
             *("benchmarks/derived.py", "benchmarks/measure.py"),
         ),
         (Bar("cpu_s.all.median", most=0.6), Bar("added_mb", most=200)),

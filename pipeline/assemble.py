@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.align import Grid
 from pipeline.derive.resample import RESAMPLER
-from pipeline.derived_channel import DerivedChannel
+from pipeline.derived.channel import DerivedChannel
 from pipeline.process import Channel
 from pipeline.quality.polarity import polarity_attributes
 from pipeline.quality.registry import Checked
@@ -58,9 +58,9 @@ def assemble(
     checked : Checked
         Channels in montage order, what was computed from them, and what is remarkable about them.
     therapy : ndarray, shape (n_epoch,), int8, or None
-        From `pipeline.therapy.therapy_of`.
+        From `pipeline.derived.therapy.therapy_of`.
     indices : mapping of str to JSON values
-        Root attributes from `pipeline.night_indices.index_attributes`.
+        Root attributes from `pipeline.derived.indices.index_attributes`.
     labels : iterable of str
         Labels of the file; an event's channel is kept only where it is one of them.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.channels import ChannelPlan, Lead
-from pipeline.derived_channel import Derived, DerivedChannel
+from pipeline.derived.channel import Derived, DerivedChannel
 from pipeline.process import Channel
 from pipeline.quality.registry import CHECK_FUNCTIONS
 from pipeline.quality.view import Mark, Measure, NightView, Remark

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.derived_channel import Derived
+from pipeline.derived.channel import Derived
 from pipeline.epoch_runs import runs
 from pipeline.process import Channel
 from pipeline.quality import alike, amplitude, breathing, clocks, heart, hypnogram, oximeter, spectrum

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.derived_channel import Derived
+from pipeline.derived.channel import Derived
 from pipeline.process import Channel
 from pipeline.read.night import Night
 from schemas.hypnogram import EventTable

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.derive.breaths import Breaths, find_breaths
 from pipeline.derive.desaturations import desaturations
 from pipeline.derive.resp import BELTS, FLOWS, EffortInput, Resp, derive_resp
-from pipeline.derived_channel import Derived, DerivedChannel, Tables, empty_tables, interval_flags
+from pipeline.derived.channel import Derived, DerivedChannel, Tables, empty_tables, interval_flags
 from pipeline.process import Channel
 from schemas.findings import Finding, finding
 from schemas.kinds import RateClass

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.derived_breathing import derive_breathing, derive_desaturations
-from pipeline.derived_channel import Derived, empty_tables
-from pipeline.derived_heart import derive_heart
+from pipeline.derived.breathing import derive_breathing, derive_desaturations
+from pipeline.derived.channel import Derived, empty_tables
+from pipeline.derived.heart import derive_heart
 from pipeline.process import Channel
 from pipeline.read.night import Night
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from pipeline.derived.therapy import therapy_findings, therapy_of
 from pipeline.process import Channel
-from pipeline.therapy import therapy_findings, therapy_of
 from schemas.kinds import Kind
 from schemas.vocabulary import StudyType
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.derive.ibi import Ibi, derive_ibi
 from pipeline.derive.rpeaks import DETECTOR, Beats, detect_beats
-from pipeline.derived_channel import Derived, DerivedChannel, Tables, empty_tables, interval_flags
+from pipeline.derived.channel import Derived, DerivedChannel, Tables, empty_tables, interval_flags
 from pipeline.leads import native_wave
 from pipeline.process import Channel
 from pipeline.read.night import Night

@@ -11,8 +11,8 @@ from pipeline.align import Grid
 from pipeline.derive.desaturations import Desaturations
 from pipeline.derive.indices import LEAST_SPO2, Index, ScoredNight, night_indices
 from pipeline.derive.linking import AROUSAL_LINK_S, DESATURATION_LINK_S, MERGE_S
-from pipeline.derived_breathing import DROPS_PERCENT
-from pipeline.derived_channel import Tables
+from pipeline.derived.breathing import DROPS_PERCENT
+from pipeline.derived.channel import Tables
 from pipeline.process import Channel
 from schemas.findings import Finding, finding
 from schemas.hypnogram import EventTable

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align import make_grid
 from pipeline.channels import resolve
 from pipeline.derive.breaths import Breaths, find_breaths
 from pipeline.derive.desaturations import desaturations
@@ -29,6 +28,7 @@ from pipeline.process import make_channel
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import Night, open_night
 from pipeline.score.truth import score_breaths
+from pipeline.scoring.align import make_grid
 from pipeline.synth import synthesise
 from schemas.quality import QualityFlag
 from schemas.recording import Signal

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.xml_bytes import document, night, scored
-from pipeline.align import make_grid, place_events
 from pipeline.read.annotations import read_annotations
+from pipeline.scoring.align import make_grid, place_events
 from schemas.errors import PsgError
 from schemas.manifest import AnnotationRule
 

@@ -256,7 +256,7 @@ CAMPAIGNS = {  # those that measure time come last
         mutants,
         {"module": "benchmarks.mutate_xml", "seeds": [1, 2, 3, 4, 5], "count": 1000},
         (
-            *(*_READING, "pipeline/align.py", "pipeline/scoring.py", "pipeline/event_table.py"),
+            *(*_READING, "pipeline/scoring/*.py"),
             *("benchmarks/campaign.py", "benchmarks/mutate_xml.py", "benchmarks/xml_bytes.py"),
         ),
         (Bar("n", least=1000), Bar("n_wrong", most=0)),

@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.align import Grid
 from pipeline.derive.resample import RESAMPLER
 from pipeline.derived.channel import DerivedChannel
 from pipeline.process import Channel
 from pipeline.quality.polarity import polarity_attributes
 from pipeline.quality.registry import Checked
+from pipeline.scoring.align import Grid
 from schemas.event_terms import EVENT_TYPES
 from schemas.findings import Finding
 from schemas.fingerprint import PROCESSING_VERSION

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import xarray as xr
 
-from pipeline.align import make_grid, place_events
 from pipeline.assemble import assemble
 from pipeline.channels import resolve
 from pipeline.derived.indices import compare_indices, index_attributes, indices_of
 from pipeline.derived.night import derive_night
 from pipeline.derived.therapy import therapy_findings, therapy_of
 from pipeline.files.discover import Source
-from pipeline.left_out import without
 from pipeline.process import make_channel
 from pipeline.quality.registry import check_night
 from pipeline.quality.view import NightView
 from pipeline.read.annotations import read_annotations
 from pipeline.read.night import open_night
+from pipeline.scoring.align import make_grid, place_events
+from pipeline.scoring.left_out import without
 from schemas.checks import limits_of
 from schemas.manifest import CohortManifest
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.align import Grid
 from pipeline.derive.desaturations import Desaturations
 from pipeline.derive.indices import LEAST_SPO2, Index, ScoredNight, night_indices
 from pipeline.derive.linking import AROUSAL_LINK_S, DESATURATION_LINK_S, MERGE_S
 from pipeline.derived.breathing import DROPS_PERCENT
 from pipeline.derived.channel import Tables
 from pipeline.process import Channel
+from pipeline.scoring.align import Grid
 from schemas.findings import Finding, finding
 from schemas.hypnogram import EventTable
 from schemas.indices import INDICES

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.align import clock_shift
-from pipeline.event_table import merge_events
 from pipeline.read.edfplus_stages import read_edf_plus
 from pipeline.read.epoch_list import read_epoch_list
 from pipeline.read.hdf5_stages import read_hdf5_stages
@@ -18,6 +16,8 @@ from pipeline.read.nsrr_xml import read_nsrr_xml
 from pipeline.read.profusion_xml import read_profusion_xml
 from pipeline.read.table_scoring import read_table
 from pipeline.read.wfdb_scoring import read_wfdb_scoring
+from pipeline.scoring.align import clock_shift
+from pipeline.scoring.events import merge_events
 from schemas.errors import PsgError
 from schemas.event_terms import EventClass
 from schemas.findings import Finding, finding

@@ -15,7 +15,7 @@ from pipeline.read.edf import open_edf
 from pipeline.read.edf_annotations import Annotation
 from pipeline.read.stage_words import EDF_TEXTS, stages_and_events
 from pipeline.read.timed_text import TimedText, annotate
-from pipeline.scoring import stage_table
+from pipeline.scoring.stages import stage_table
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations
 from schemas.scoring_rules import AnnotationRule
@@ -46,7 +46,7 @@ def read_edf_plus(path: Path, rule: AnnotationRule) -> tuple[Annotations, tuple[
     SourceMissing, EdfCorrupt, EdfTruncated, StorageError
         As `pipeline.read.edf.open_edf`.
     AnnotationCorrupt, EpochLengthUnexpected
-        As `pipeline.scoring.score_stages`.
+        As `pipeline.scoring.stages.score_stages`.
     """
     with open_edf(path) as file:
         annotations, clock_start_s, of_file = file.annotations(), file.header.clock_start_s, file.findings

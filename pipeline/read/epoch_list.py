@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.read.stage_words import STAGE_WORDS
 from pipeline.read.text_file import read_text
 from pipeline.read.timed_text import TimedText, annotate
-from pipeline.scoring import stage_table
+from pipeline.scoring.stages import stage_table
 from schemas.errors import AnnotationCorrupt
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations
@@ -58,7 +58,7 @@ def read_epoch_list(path: Path, rule: AnnotationRule) -> tuple[Annotations, tupl
 
 
 def score_codes(codes: list[str], rule: AnnotationRule) -> tuple[Annotations, tuple[Finding, ...]]:
-    """Judge stages that are given one an epoch; raises as `pipeline.scoring.score_stages`."""
+    """Judge stages that are given one an epoch; raises as `pipeline.scoring.stages.score_stages`."""
     epoch_s = float(rule.epoch_s)
     stages = [TimedText(k * epoch_s, epoch_s, code) for k, code in enumerate(codes) if code]
     return annotate(stages, (), stage_table(STAGE_WORDS, rule), rule)

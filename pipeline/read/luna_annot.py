@@ -17,7 +17,7 @@ from pipeline.read.clock import DAY_S, clock_s, elapsed_s, number, unwrap_clock
 from pipeline.read.stage_words import STAGE_WORDS, stages_and_events
 from pipeline.read.text_file import read_text
 from pipeline.read.timed_text import TimedText, annotate
-from pipeline.scoring import stage_table
+from pipeline.scoring.stages import stage_table
 from schemas.errors import AnnotationCorrupt
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.read.timed_text import TimedText, annotate
 from pipeline.read.xml_document import number_of, read_document
-from pipeline.scoring import StageTable, StageTerm, stage_table
+from pipeline.scoring.stages import StageTable, StageTerm, stage_table
 from schemas.event_terms import IGNORED_TERMS, fold_term, term_forms
 from schemas.findings import Finding, finding
 from schemas.hypnogram import Annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.read.nsrr_xml import STAGES
 from pipeline.read.timed_text import TimedText, annotate
 from pipeline.read.xml_document import number_of, read_document
-from pipeline.scoring import stage_table
+from pipeline.scoring.stages import stage_table
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations
 from schemas.scoring_rules import AnnotationRule

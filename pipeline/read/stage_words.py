@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.read.timed_text import TimedText
-from pipeline.scoring import StageTable, StageTerm
+from pipeline.scoring.stages import StageTable, StageTerm
 from schemas.event_terms import fold_term
 from schemas.vocabulary import Stage
 

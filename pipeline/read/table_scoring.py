@@ -16,7 +16,7 @@ from pipeline.read.clock import DAY_S, clock_s, elapsed_s, number, unwrap_clock
 from pipeline.read.scoring_rows import Row, read_rows
 from pipeline.read.stage_words import STAGE_WORDS, stages_and_events
 from pipeline.read.timed_text import TimedText, annotate
-from pipeline.scoring import stage_table
+from pipeline.scoring.stages import stage_table
 from schemas.errors import AnnotationCorrupt
 from schemas.event_terms import fold_term
 from schemas.findings import Finding
@@ -52,7 +52,7 @@ def read_table(path: Path, rule: AnnotationRule) -> tuple[Annotations, tuple[Fin
     AnnotationCorrupt
         When it is no such table, or a stage has no readable time.
     EpochLengthUnexpected
-        As `pipeline.scoring.score_stages`.
+        As `pipeline.scoring.stages.score_stages`.
     """
     assert rule.table is not None  # the manifest's model sees to it
     rows, found = read_rows(path, rule.table)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.event_table import RawEvent, tabulate_events
-from pipeline.scoring import StageRun, StageTable, score_stages
+from pipeline.scoring.events import RawEvent, tabulate_events
+from pipeline.scoring.stages import StageRun, StageTable, score_stages
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations
 from schemas.scoring_rules import AnnotationRule
@@ -42,7 +42,7 @@ def annotate(
     Parameters
     ----------
     table : mapping
-        From `pipeline.scoring.stage_table`.
+        From `pipeline.scoring.stages.stage_table`.
     clock_start_s : float or None
         Time of day that all times count from.
     is_clocked : bool
@@ -51,7 +51,7 @@ def annotate(
     Raises
     ------
     AnnotationCorrupt, EpochLengthUnexpected
-        As `pipeline.scoring.score_stages`.
+        As `pipeline.scoring.stages.score_stages`.
     """
     hypnogram, found = None, tuple[Finding, ...]()
     if "stages" in rule.holds:

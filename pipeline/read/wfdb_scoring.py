@@ -19,7 +19,7 @@ from pipeline.read.stage_words import STAGE_WORDS, stages_and_events
 from pipeline.read.timed_text import TimedText, annotate
 from pipeline.read.wfdb_annotations import WfdbAnnotations, read_wfdb_annotations
 from pipeline.read.wfdb_header import read_wfdb_header
-from pipeline.scoring import stage_table
+from pipeline.scoring.stages import stage_table
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations
 from schemas.scoring_rules import AnnotationRule

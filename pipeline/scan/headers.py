@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from pipeline.align import make_grid
 from pipeline.batch.workers import Gone, in_workers
 from pipeline.files.discover import Source
 from pipeline.files.places import copy_in, is_remote, scratch_folder, storage_errors
-from pipeline.left_out import without
 from pipeline.read.annotations import read_annotations
 from pipeline.read.signal_file import HeaderPeek, peek
+from pipeline.scoring.align import make_grid
+from pipeline.scoring.left_out import without
 from schemas.errors import PsgError, WorkerDied
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations

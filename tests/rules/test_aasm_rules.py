@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.align import make_grid
-from pipeline.event_table import RawEvent, tabulate_events
 from pipeline.read.nsrr_xml import STAGES as NSRR_STAGES
 from pipeline.read.stage_words import EDF_TEXTS as EDF_STAGES
-from pipeline.scoring import StageRun, StageTerm, score_stages, stage_table
+from pipeline.scoring.align import make_grid
+from pipeline.scoring.events import RawEvent, tabulate_events
+from pipeline.scoring.stages import StageRun, StageTerm, score_stages, stage_table
 from schemas.event_terms import EVENT_TYPES, EventClass
 from schemas.hypnogram import Annotations, EventTable, Hypnogram
 from schemas.manifest import AnnotationRule

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks.edf_bytes import Column, build_edf, stamp
-from pipeline.align import make_grid
 from pipeline.read.annotations import read_annotations
 from pipeline.read.edf import open_edf
+from pipeline.scoring.align import make_grid
 from schemas.errors import EdfTruncated
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.align import make_grid
 from pipeline.read.annotations import read_annotations
+from pipeline.scoring.align import make_grid
 from schemas.hypnogram import Annotations
 from schemas.scoring_rules import AnnotationRule
 from schemas.vocabulary import Scored

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.xml_bytes import document, night, scored
-from pipeline.left_out import without
 from pipeline.manifests.load import load_manifest
 from pipeline.read.annotations import read_annotations
+from pipeline.scoring.left_out import without
 from schemas.hypnogram import Annotations
 
 

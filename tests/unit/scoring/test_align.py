@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.align import Grid, make_grid, place_events
+from pipeline.scoring.align import Grid, make_grid, place_events
 from schemas.errors import HypnogramMismatch, RecordingTooShort
 from schemas.findings import Finding
 from schemas.hypnogram import Annotations, EventTable, Hypnogram

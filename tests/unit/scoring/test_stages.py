@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.epoch_runs import runs as runs_of
 from pipeline.read.nsrr_xml import STAGES
 from pipeline.read.stage_words import EDF_TEXTS as EDF_STAGES
-from pipeline.scoring import StageRun, score_stages, stage_table
+from pipeline.scoring.stages import StageRun, score_stages, stage_table
 from schemas.errors import EpochLengthUnexpected
 from schemas.findings import Finding
 from schemas.hypnogram import Hypnogram

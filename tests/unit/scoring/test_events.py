@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.event_table import RawEvent, tabulate_events
+from pipeline.scoring.events import RawEvent, tabulate_events
 from schemas.event_terms import EVENT_TYPES, SOURCE_TERMS, term_forms
 from schemas.manifest import AnnotationRule
 from schemas.vocabulary import Scored

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.scoring import MAX_NIGHT_S
+from pipeline.scoring.stages import MAX_NIGHT_S
 from schemas.event_terms import (
     EVENT_TYPES,
     IGNORE,

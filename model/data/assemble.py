@@ -43,10 +43,6 @@ class Assembler:
         self.is_on_host = self.device.type == "cpu"  # samples are scaled in this process's memory
         self._people = (people.subject, people.age_years.astype(np.float32), people.sex, people.site)
 
-    def begin(self, draw: Draw) -> Assembly:
-        """Return a batch into which windows are to be put."""
-        return Assembly(self, draw)
-
     def there(self, values: NDArray[Any]) -> Tensor:
         """Return an array as a tensor on the device."""
         tensor = torch.from_numpy(values)
@@ -60,12 +56,9 @@ class Assembler:
         """Return room for samples, (B, T, N) each."""
         tokens = (len(draw), draw.n_epoch)
         shapes = [(*tokens, n_per_epoch(name)) for name in draw.modalities]
-        if self.is_on_host:
-            return dict(zip(draw.modalities, self._buffers.tensors(shapes), strict=True))
-        return {
-            name: torch.empty(shape, device=self.device)
-            for name, shape in zip(draw.modalities, shapes, strict=True)
-        }
+        host = self.is_on_host
+        room = self._buffers.tensors(shapes) if host else [torch.empty(s, device=self.device) for s in shapes]
+        return dict(zip(draw.modalities, room, strict=True))
 
 
 class Assembly:

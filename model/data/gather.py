@@ -56,12 +56,8 @@ class Raw:
     @classmethod
     def of_facts(cls, draw: Draw, labels: tuple[str, ...]) -> Raw:
         """Return new arrays for everything but counts."""
-        tokens = (len(draw), draw.n_epoch)
-        return cls(
-            {},
-            {name: np.empty(tokens, np.bool_) for name in draw.modalities},
-            {name: np.empty((*tokens, *_label_shape(name)), np.int8) for name in labels},
-        )
+        _, *facts = _arrays(draw, labels)
+        return cls({}, *({name: np.empty(shape, kind) for name, (shape, kind) in own.items()} for own in facts))
 
 
 def n_byte(draw: Draw, labels: tuple[str, ...]) -> int:

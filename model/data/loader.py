@@ -20,10 +20,10 @@ from model.batch import Batch
 from model.data.assemble import Assembler, Assembly
 from model.data.draw import Draw, Spans
 from model.data.dropout import SensorDropout
-from model.data.gather import Gatherer, n_byte
+from model.data.gather import Gatherer, Raw, n_byte
 from model.data.normalise import Scaling
 from model.data.plan import NightPlan, Pair, PairPlan, Plan, WindowPlan, all_pairs
-from model.data.ring import Ring, Slot
+from model.data.ring import Ring, read_here
 from pipeline.shards.people import read_people
 from pipeline.shards.read import Nights, ShardSet, open_shards
 from schemas.errors import CheckpointInvalid, ModelError
@@ -97,14 +97,18 @@ class Loader:
         self._assembler = Assembler(
             Scaling.of(shards), people, labels, options.device, with_measured=options.with_measured
         )
-        self._slots: Ring | Slot | None = None
+        self._ring: Ring | None = None
         self._identity = _identity(plan, shards)
-        if not self._plan.batches(0):
+        first = plan.batches(0)
+        if not first:
             raise ModelError(
                 "the set has no window like this",
                 saw=f"{len(shards.nights.recording)} recordings of the split {options.split}",
                 do="Ask for other modalities or pairs; the set's card says who has what.",
             )
+        none = np.zeros(1, np.int64)
+        longest = Draw(plan.spans.modalities, none, none, none, max(draw.n_epoch for draw in first))
+        self._slot_byte = max(_PART_BYTE, self._row_byte(longest))
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -118,11 +122,11 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches from the current place on: without end, or to the end of the pass."""
-        has_slots = self._options.workers > 0 or not self._assembler.is_on_host
-        for place, draw, batch in self._through_slots() if has_slots else self._directly():
-            self._pass, self._step = place.number, place.step + 1
-            if self._options.dropout is not None and len(draw):
-                seeds = [self._plan.seed, place.number, place.step, self._options.rank]
+        is_direct = self._assembler.is_on_host and not self._options.workers
+        for turn, batch in self._directly() if is_direct else self._through_slots():
+            self._pass, self._step = turn.number, turn.step + 1
+            if self._options.dropout is not None and len(turn.draw):
+                seeds = [self._plan.seed, turn.number, turn.step, self._options.rank]
                 self._options.dropout.apply(batch, np.random.default_rng(seeds))
             yield batch
             del batch  # its memory is for the next one, once the caller has let go of it as well
@@ -130,7 +134,7 @@ class Loader:
 
     def read(self, draw: Draw) -> Batch:
         """Return windows that the caller names, whatever the plan; read in this process, on the host."""
-        assembly = self._assembler.begin(draw)
+        assembly = Assembly(self._assembler, draw)
         assembly.read(self._gatherer)
         return assembly.batch()
 
@@ -156,60 +160,58 @@ class Loader:
 
     def close(self) -> None:
         """End the workers; they are started again when they are needed."""
-        if self._slots is not None:
-            self._slots.close()
-            self._slots = None
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
 
     # --- the two ways --------------------------------------------------------------------------------------
 
-    def _directly(self) -> Iterator[tuple[_Place, Draw, Batch]]:
-        for place, draw in self._draws():
-            yield place, draw, self.read(draw)
+    def _directly(self) -> Iterator[tuple[_Turn, Batch]]:
+        return ((turn, self.read(turn.draw)) for turn in self._turns())
 
-    def _through_slots(self) -> Iterator[tuple[_Place, Draw, Batch]]:
-        slots = self._slots = self._slots or self._new_slots()
-        asked: deque[tuple[_Place, Draw]] = deque()
+    def _through_slots(self) -> Iterator[tuple[_Turn, Batch]]:
+        asked: deque[_Turn] = deque()
 
         def parts() -> Iterator[Draw]:
-            for place, draw in self._draws():
-                asked.append((place, draw))
-                yield from draw.parts(max(1, _PART_BYTE // self._row_byte(draw)))
+            for turn in self._turns():
+                asked.append(turn)
+                yield from turn.draw.parts(max(1, _PART_BYTE // self._row_byte(turn.draw)))
 
         assembly: Assembly | None = None
-        for part, raw in slots.read(parts()):
-            assembly = assembly or self._assembler.begin(asked[0][1])
+        for part, raw in self._copied(parts()):
+            assembly = assembly or Assembly(self._assembler, asked[0].draw)
             assembly.add(part, raw)
             if assembly.is_full:
-                yield *asked.popleft(), assembly.batch()
+                yield asked.popleft(), assembly.batch()
                 assembly = None
 
-    def _draws(self) -> Iterator[tuple[_Place, Draw]]:
-        """Yield what this rank reads, with its place."""
+    def _copied(self, parts: Iterator[Draw]) -> Iterator[tuple[Draw, Raw]]:
+        """Yield what workers copy; this process where there are none."""
+        if not self._options.workers:
+            return read_here(self._gatherer, self._slot_byte, parts)
+        self._ring = self._ring or Ring(self._gatherer, self._options.workers, self._slot_byte)
+        return self._ring.read(parts)
+
+    def _turns(self) -> Iterator[_Turn]:
+        """Yield what this rank reads."""
         number, first, own = self._pass, self._step, slice(self._options.rank, None, self._options.n_rank)
         while True:
             batches = self._plan.batches(number)
-            yield from ((_Place(number, step), batches[step].rows(own)) for step in range(first, len(batches)))
+            yield from (_Turn(number, step, batches[step].rows(own)) for step in range(first, len(batches)))
             if not self._is_endless:
                 return
             number, first = number + 1, 0
-
-    def _new_slots(self) -> Ring | Slot:
-        none = np.zeros(1, np.int64)
-        longest = [Draw(names, none, none, none, self._plan.n_epoch_most) for names in self._plan.modality_sets]
-        slot_byte = max(_PART_BYTE, *map(self._row_byte, longest))
-        if self._options.workers:
-            return Ring(self._gatherer, self._options.workers, slot_byte)
-        return Slot(self._gatherer, slot_byte)
 
     def _row_byte(self, draw: Draw) -> int:
         return n_byte(draw.rows(slice(0, 1)), self._gatherer.labels) or 1
 
 
-class _Place(NamedTuple):
-    """A batch within a run."""
+class _Turn(NamedTuple):
+    """A batch of a run: when it comes, and what is read for it."""
 
     number: int  # of the pass
     step: int
+    draw: Draw
 
 
 def _identity(plan: Plan, shards: ShardSet) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model.batch import Batch
-from model.data.assemble import Assembler
+from model.data.assemble import Assembler, Assembly
 from model.data.draw import Spans
 from model.data.gather import Gatherer
 from model.data.loader import Options
@@ -59,6 +59,6 @@ def read_night(path: Path, facts: Mapping[str, Any]) -> Night:
         raise ModelError("no epoch of the night is in bed", where=path.name)
     unknown = np.full(1, -1, np.int64)
     people = People(unknown, unknown, unknown, np.full(1, np.nan))
-    assembly = Assembler(Scaling.of(store), people, (), "cpu", with_measured=False).begin(draws[0])
+    assembly = Assembly(Assembler(Scaling.of(store), people, (), "cpu", with_measured=False), draws[0])
     assembly.read(Gatherer(store, (), options.least_usable, options.in_bed_only))
     return Night(store, assembly.batch())

@@ -7,10 +7,11 @@ Each window of the pass is in exactly one batch, however many workers read and r
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,29 +24,19 @@ Pair = tuple[str, str]
 _Windows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # recording, start, length
 
 
-class Plan(Protocol):
-    """What the loader asks of any of them."""
+class Plan(ABC):
+    """What the loader asks of any of them; a plan's fields, spans first, are all that decides its order."""
 
-    @property
-    def spans(self) -> Spans:
-        """Where windows are taken from."""
-
-    @property
-    def seed(self) -> int:
-        """What the order is drawn from."""
+    name: ClassVar[str]
+    spans: Spans
+    seed: int
 
     @property
     def choices(self) -> tuple[object, ...]:
         """What decides the order besides the spans."""
+        return (self.name, *list(vars(self).values())[1:])
 
-    @property
-    def modality_sets(self) -> list[tuple[str, ...]]:
-        """Modalities that are read together."""
-
-    @property
-    def n_epoch_most(self) -> int:
-        """Epochs of the longest window."""
-
+    @abstractmethod
     def batches(self, number: int) -> list[Draw]:
         """Return the batches of a pass."""
 
@@ -56,7 +47,7 @@ def all_pairs(modalities: Sequence[str]) -> list[Pair]:
 
 
 @dataclass(frozen=True)
-class WindowPlan:
+class WindowPlan(Plan):
     """Windows with whatever a night has of the modalities.
 
     Parameters
@@ -67,25 +58,11 @@ class WindowPlan:
         Windows of a batch, all ranks together.
     """
 
+    name = "windows"
     spans: Spans
     n_epoch: int
     batch: int
     seed: int
-
-    @property
-    def choices(self) -> tuple[object, ...]:
-        """What decides the order besides the spans."""
-        return ("windows", self.n_epoch, self.batch, self.seed)
-
-    @property
-    def modality_sets(self) -> list[tuple[str, ...]]:
-        """Modalities that are read together."""
-        return [self.spans.modalities]
-
-    @property
-    def n_epoch_most(self) -> int:
-        """Epochs of the longest window."""
-        return self.n_epoch
 
     def batches(self, number: int) -> list[Draw]:
         """Return the batches of a pass."""
@@ -97,33 +74,19 @@ class WindowPlan:
 
 
 @dataclass(frozen=True)
-class PairPlan:
+class PairPlan(Plan):
     """Pairs of modalities, each with windows of nights that have both.
 
     A pass has as many batches as its windows fill, and pairs take turns in having them. Windows are shared out as
     evenly as montages allow: those of nights with few modalities first, the others to the batches that have fewest.
     """
 
+    name = "pairs"
     spans: Spans
     pairs: tuple[Pair, ...]
     n_epoch: int
     batch: int
     seed: int
-
-    @property
-    def choices(self) -> tuple[object, ...]:
-        """What decides the order besides the spans."""
-        return ("pairs", self.pairs, self.n_epoch, self.batch, self.seed)
-
-    @property
-    def modality_sets(self) -> list[tuple[str, ...]]:
-        """Modalities that are read together."""
-        return list(self.pairs)
-
-    @property
-    def n_epoch_most(self) -> int:
-        """Epochs of the longest window."""
-        return self.n_epoch
 
     def batches(self, number: int) -> list[Draw]:
         """Return the batches of a pass."""
@@ -172,28 +135,14 @@ class PairPlan:
 
 
 @dataclass(frozen=True)
-class NightPlan:
+class NightPlan(Plan):
     """Whole nights, in their order or shuffled anew for every pass."""
 
+    name = "nights"
     spans: Spans
     batch: int
     seed: int
     is_shuffled: bool
-
-    @property
-    def choices(self) -> tuple[object, ...]:
-        """What decides the order besides the spans."""
-        return ("nights", self.batch, self.seed, self.is_shuffled)
-
-    @property
-    def modality_sets(self) -> list[tuple[str, ...]]:
-        """Modalities that are read together."""
-        return [self.spans.modalities]
-
-    @property
-    def n_epoch_most(self) -> int:
-        """Epochs of the longest night."""
-        return int(self.spans.length.max(initial=1))
 
     def batches(self, number: int) -> list[Draw]:
         """Return the batches of a pass."""

@@ -24,7 +24,7 @@ from model.data.draw import Draw
 from model.data.gather import Gatherer, Raw
 from schemas.errors import ModelError
 
-__all__ = ["Ring", "Slot"]
+__all__ = ["Ring", "read_here"]
 
 _N_SLOT = 2  # of a worker: it fills one while the other is used
 _STOP_S = 5.0  # a worker that has not ended by then is terminated
@@ -114,21 +114,13 @@ class Ring:
         )
 
 
-class Slot:
-    """The same without workers: one slot, filled in this process."""
-
-    def __init__(self, gatherer: Gatherer, slot_byte: int) -> None:
-        self._gatherer, self._memory = gatherer, np.empty(slot_byte, np.uint8)
-
-    def read(self, draws: Iterable[Draw]) -> Iterator[tuple[Draw, Raw]]:
-        """Yield draws and what was read; arrays are good until the next is asked for."""
-        for draw in draws:
-            raw = Raw.within(self._memory, draw, self._gatherer.labels)
-            self._gatherer.fill(draw, raw)
-            yield draw, raw
-
-    def close(self) -> None:
-        """Do nothing: there are no processes."""
+def read_here(gatherer: Gatherer, slot_byte: int, draws: Iterable[Draw]) -> Iterator[tuple[Draw, Raw]]:
+    """Yield draws and what was read, as a ring, in this process and in one slot."""
+    memory = np.empty(slot_byte, np.uint8)
+    for draw in draws:
+        raw = Raw.within(memory, draw, gatherer.labels)
+        gatherer.fill(draw, raw)
+        yield draw, raw
 
 
 def _stop(workers: list[Any], pipes: list[Connection]) -> None:

@@ -261,8 +261,8 @@ def test_a_worker_hands_over_its_error(tmp_path: Path) -> None:
     flip(place / "train.zarr/belt/c/3/0")
     with pytest.raises(StoreCorrupt, match="belt"):
         list(batches)
-    assert loader._slots is not None
-    worker = loader._slots._workers[0]
+    assert loader._ring is not None
+    worker = loader._ring._workers[0]
     worker.kill()
     with pytest.raises(ModelError, match="exit code -9"):
         list(loader)

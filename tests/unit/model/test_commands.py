@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model import checkpoint
-from model.alignment import alignment, share_aligned
+from model.alignment import alignment
 from model.card import terms_of
 from pipeline.manifests.terms import strictest
 from tests import command_line
@@ -220,13 +220,3 @@ def test_a_modality_that_the_model_never_saw_is_refused(shards: Path, run: Path)
     result = in_process("evaluate", "--checkpoint", run, "--shards", shards)
     assert result.returncode == 2
     assert "Fine-tune it first" in result.stderr
-
-
-def test_alignment_counts_tokens_that_find_their_own() -> None:
-    """Equal vectors in two modalities all find themselves; exchanged between two windows none does."""
-    a = torch.eye(4).reshape(4, 1, 4).expand(4, 3, 4).contiguous()
-    valid = torch.ones(4, 3, dtype=torch.bool)
-    assert share_aligned(a, a, valid) == (12, 12)
-    assert share_aligned(a, a[[1, 0, 2, 3]], valid) == (6, 12)
-    valid[0] = False
-    assert share_aligned(a, a, valid) == (9, 9)

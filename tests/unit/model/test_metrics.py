@@ -43,6 +43,22 @@ def test_calibration_of_known_confidence() -> None:
     assert calibration_error(np.vstack([probability, [[0.5, 0.5]]]), np.append(truth, -1)) == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        ((0.62, 0.68), (0.38 + 0.68) / 2),  # two of fifteen bins: what is too low does not make up for too high
+        ((0.61, 0.66), (0.66 - 0.39) / 2),  # one bin: their mean is what is off
+        ((1.0, 0.95), (0.0 + 0.95) / 2),  # one bin again, the last: 1 belongs to it
+    ],
+)
+def test_calibration_is_judged_in_fifteen_bins(pair: tuple[float, float], expected: float) -> None:
+    """Answers of one confidence that are all right beside as many of another that are all wrong."""
+    confidence = np.repeat(pair, 50)
+    probability = np.stack([(1 - confidence) / 2, confidence, (1 - confidence) / 2], axis=1)
+    truth = np.repeat([1, 0], 50)
+    assert calibration_error(probability, truth) == pytest.approx(expected)
+
+
 def test_interval_draws_persons_not_nights() -> None:
     """Two nights of one person move together: with one person alone the interval has no width."""
     night = np.array([[8, 2], [1, 9]])

@@ -1,1 +1,1 @@
-"""How native signals become channels on the common grids, and what is derived from them."""
+"""Arithmetic on arrays: resampling, beats, breaths, indices; `pipeline.derived` knows channels and nights."""

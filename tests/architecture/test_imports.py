@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,17 @@ def test_imports_go_one_way(layer: str) -> None:
     above = LAYERS[LAYERS.index(layer) + 1 :]
     files = [path for path in FILES if _module(path).startswith(layer)]
     assert [(_module(p), name) for p in files for name in _imports(p) if _inside(name, above)] == []
+
+
+def test_folders_of_the_pipeline_make_no_circle() -> None:
+    """Each folder can be understood after those that it imports; a circle is named."""
+    inside = [path for path in FILES if _module(path).startswith("pipeline.") and path.parent != ROOT / "pipeline"]
+    below: dict[str, set[str]] = {_module(path).split(".")[1]: set() for path in inside}
+    for path in inside:
+        folder = _module(path).split(".")[1]
+        named = {name.split(".")[1] for name in _imports(path) if name.startswith("pipeline.")}
+        below[folder] |= named & below.keys() - {folder}
+    assert set(TopologicalSorter(below).static_order()) == below.keys()
 
 
 @pytest.mark.parametrize("dependency", DOORS)

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -71,18 +72,16 @@ def alignment(
         split = "train"
     options = Options(split=split, modalities=run.model.modalities, device=device)
     loader = open_windows(shards, window=run.optim.window, batch=n_window, seed=run.seed, options=options)
-    counts = {f"{a}-{b}": [0, 0] for a, b in combinations(run.model.modalities, 2)}
+    counts = {pair: np.zeros(2, np.int64) for pair in combinations(run.model.modalities, 2)}
     n_seen = 0
     for _, batch in zip(range(n_batch), loader, strict=False):
         n_seen = max(n_seen, len(batch.recording))
         tokens = {
             m: head(network(m, batch.samples[m], batch.valid[m])[:, 1:], batch.valid[m]) for m in batch.samples
         }
-        for a, b in combinations(run.model.modalities, 2):
-            n_right, n = share_aligned(tokens[a].float(), tokens[b].float(), batch.valid[a] & batch.valid[b])
-            counts[f"{a}-{b}"][0] += n_right
-            counts[f"{a}-{b}"][1] += n
-    accuracy = {pair: n_right / n for pair, (n_right, n) in counts.items() if n}
+        for (a, b), own in counts.items():
+            own += share_aligned(tokens[a].float(), tokens[b].float(), batch.valid[a] & batch.valid[b])
+    accuracy = {f"{a}-{b}": float(n_right / n) for (a, b), (n_right, n) in counts.items() if n}
     if not accuracy:
         raise ModelError("no two modalities are valid together", saw=f"split {split}", do="Look at the set's card.")
     found = {"split": split, "n_window": n_seen, "chance": 1 / n_seen, "accuracy": accuracy}

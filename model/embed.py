@@ -21,6 +21,7 @@ from model.config import RunConfig
 from model.data.one_night import Night
 from model.downstream import Downstream, Fusion
 from model.encoder import Sleep2Vec
+from model.evaluate import answer
 from model.finetune import open_model
 from model.tasks import Level
 from pipeline.manifests.terms import joined, strictest
@@ -85,24 +86,22 @@ def embedding_of(encoder: Encoder, night: Night, window: int | None = None) -> x
     own = None if "task" in encoder.facts else int(encoder.facts["config"]["optim"]["window"])
     window = min(window or own or n_seen, n_seen)
     names = [name for name in batch.samples if bool(batch.valid[name].any())]
-    valid = {name: _windows(batch.valid[name][0], window) for name in names}  # (n_window, window)
-    encoded = {
-        name: encoder.network(name, _windows(batch.samples[name][0], window), valid[name]) for name in names
-    }  # (n_window, 1 + window, W)
-    has = {name: known.any(dim=1) for name, known in valid.items()}  # (n_window,)
-    tokens = {name: x[:, 1:] for name, x in encoded.items()}
-    whole = {name: x[:, 0] for name, x in encoded.items()}
-    tokens["fused"], valid["fused"] = encoder.fusion(tokens, valid), torch.stack(list(valid.values())).any(dim=0)
-    whole["fused"], has["fused"] = encoder.fusion(whole, has), torch.stack(list(has.values())).any(dim=0)
+    encoded, known = {}, {}  # (n_window, 1 + window, W) and (n_window, 1 + window), [CLS] first
+    for name in names:
+        valid = _windows(batch.valid[name][0], window)  # (n_window, window)
+        encoded[name] = encoder.network(name, _windows(batch.samples[name][0], window), valid)
+        known[name] = torch.cat([valid.any(dim=1, keepdim=True), valid], dim=1)
+    encoded["fused"], known["fused"] = encoder.fusion(encoded, known), torch.stack(list(known.values())).any(dim=0)
 
     variables: dict[str, Any] = {}
-    for name, x in tokens.items():
+    for name, x in encoded.items():
+        vectors = x.float().masked_fill(~known[name][..., None], torch.nan).numpy()
         values = np.full((n_epoch, x.shape[-1]), np.nan, np.float32)
-        values[first : first + n_seen] = _known(x.flatten(0, 1), valid[name].flatten())[:n_seen]
+        values[first : first + n_seen] = vectors[:, 1:].reshape(-1, x.shape[-1])[:n_seen]
         variables[name] = (("epoch", "width"), values, {"long_name": f"embedding of {name}", "units": "1"})
         of_window = {"long_name": f"[CLS] of {name}", "units": "1"}
-        variables[f"window_{name}"] = (("window", "width"), _known(whole[name], has[name]), of_window)
-    starts = first + window * np.arange(len(has["fused"]))
+        variables[f"window_{name}"] = (("window", "width"), vectors[:, 0], of_window)
+    starts = first + window * np.arange(len(known["fused"]))
     variables["window_start"] = ("window", starts, {"long_name": "first epoch of the window", "units": "1"})
     return xr.Dataset(variables, attrs=_provenance(encoder.facts, night, window))
 
@@ -112,11 +111,6 @@ def _windows(values: Tensor, window: int) -> Tensor:
     n_more = -len(values) % window
     filled: Tensor = F.pad(values, (*[0, 0] * (values.ndim - 1), 0, n_more))
     return filled.reshape(-1, window, *values.shape[1:])
-
-
-def _known(vectors: Tensor, valid: Tensor) -> NDArray[np.float32]:
-    """Return (n, W) with NaN where not valid."""
-    return vectors.float().masked_fill(~valid[:, None], torch.nan).numpy()
 
 
 def _provenance(facts: Mapping[str, Any], night: Night, window: int) -> dict[str, Any]:
@@ -146,7 +140,7 @@ class Hypnogram:
     stage : ndarray, shape (n_epoch,), int64
         Position among the classes; -1 where there was nothing to see.
     scored : ndarray, shape (n_epoch,), int64
-        The same of the scorer, -1 where nobody scored.
+        The same of the scorer, -1 where nobody scored and where there was nothing to see.
     probability : ndarray, shape (n_epoch, n_class), float64
         NaN where there was nothing to see.
     """
@@ -157,26 +151,22 @@ class Hypnogram:
     probability: NDArray[np.float64]
 
 
-@torch.no_grad()
 def stages_of(model: Downstream, night: Night) -> Hypnogram:
     """Stage a night.
 
     Raises
     ------
     ModelError
-        When the model was fine-tuned for something else.
+        When the model was fine-tuned for something else, and as `model.evaluate.answer`.
     """
-    task, batch = model.task, night.batch
+    task, n_epoch = model.task, int(night.store.nights.length[0])
     if task.level is not Level.TOKEN:
         raise ModelError(
             "the model does not stage", saw=task.name, expected="stage5, stage4 or stage3", do="Take another model."
         )
-    n_epoch, first = int(night.store.nights.length[0]), int(batch.start[0])
-    answered = model.eval()(batch)[0].softmax(-1).double()  # (T, n_class)
-    known = torch.stack(list(batch.valid.values()))[:, 0].any(dim=0).numpy()  # (T,)
+    stage, scored = np.full((2, n_epoch), -1)
     probability = np.full((n_epoch, len(task.classes)), np.nan)
-    probability[first : first + len(known)][known] = answered.numpy()[known]
-    seen = np.isfinite(probability).all(axis=1)
-    stage = np.where(seen, np.nan_to_num(probability).argmax(axis=1), -1)
-    scored = [task.codes.get(int(code), -1) for code in night.store.read("stage", 0, n_epoch)]
-    return Hypnogram(task.classes, stage, np.array(scored), probability)
+    found = answer(model, [night.batch])  # one night, or none where there was nothing to see
+    for epoch, own, truth in zip(found.epoch, found.probability, found.truth, strict=True):
+        stage[epoch], scored[epoch], probability[epoch] = own.argmax(axis=1), truth, own
+    return Hypnogram(task.classes, stage, scored, probability)

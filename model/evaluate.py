@@ -156,7 +156,7 @@ def report(answers: Answers, model: Downstream, modalities: Sequence[str]) -> di
 def _judged(measures: Measures, columns: Sequence[NDArray[Any]], subjects: Sequence[str]) -> dict[str, Any]:
     """Return measures of columns with one row a night, and their intervals."""
     values = {name: measure(*columns) for name, measure in measures.items()}
-    intervals = {name: metrics.interval_over_rows(columns, subjects, m) for name, m in measures.items()}
+    intervals = {name: metrics.bootstrap_interval(columns, subjects, m) for name, m in measures.items()}
     return values | {"interval": intervals}
 
 
@@ -171,10 +171,7 @@ def _of_classes(answers: Answers, classes: Sequence[str], subjects: Sequence[str
     counts = np.stack([metrics.confusion(truth, p.argmax(axis=1), len(classes)) for p, truth in pairs])
     pooled = counts.sum(axis=0)
     measures = {"accuracy": metrics.accuracy, "kappa": metrics.kappa, "macro_f1": metrics.macro_f1}
-    facts: dict[str, Any] = {name: measure(pooled) for name, measure in measures.items()}
-    facts["interval"] = {
-        name: metrics.bootstrap_interval(counts, subjects, measure) for name, measure in measures.items()
-    }
+    facts = _judged({name: metrics.pooled(m) for name, m in measures.items()}, (counts,), subjects)
     facts["f1"] = dict(zip(classes, map(float, metrics.class_f1(pooled)), strict=True))
     found, truth = np.concatenate(answers.probability), np.concatenate(answers.truth)
     facts["ece"] = metrics.calibration_error(found, truth)

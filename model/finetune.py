@@ -46,12 +46,12 @@ def start_model(
         As `model.tasks.task`.
     """
     torch.manual_seed(run.seed)
-    own = task(task_name, columns)
-    if pretrained is None:
-        model = Downstream(run.model, own, is_frozen=mode == "probe")
-    else:
+    own, config = task(task_name, columns), run.model
+    if pretrained is not None:
         tensors, facts = checkpoint.load(pretrained)
-        model = Downstream(RunConfig.from_json(facts["config"]).model, own, is_frozen=mode == "probe")
+        config = RunConfig.from_json(facts["config"]).model
+    model = Downstream(config, own, is_frozen=mode == "probe")
+    if pretrained is not None:
         checkpoint.fill(model.network, tensors, "average")
     if mode == "lora":
         adapt(model.network, rank)

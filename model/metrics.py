@@ -20,9 +20,9 @@ __all__ = [
     "calibration_error",
     "class_f1",
     "confusion",
-    "interval_over_rows",
     "kappa",
     "macro_f1",
+    "pooled",
 ]
 
 Counts = NDArray[np.int64]
@@ -128,57 +128,34 @@ def c_index(risk: NDArray[np.floating], years: NDArray[np.floating], event: NDAr
     return float((0.5 + 0.5 * order[is_pair]).mean())
 
 
+def pooled(measure: Callable[[Counts], float]) -> Callable[[Counts], float]:
+    """Return a measure of one matrix as one of those of recordings, (n_recording, n_class, n_class)."""
+    return lambda counts: measure(counts.sum(axis=0))
+
+
 def bootstrap_interval(
-    counts: NDArray[np.int64],
-    subject: Sequence[str],
-    measure: Callable[[Counts], float],
-    *,
-    n_draw: int = 1000,
-) -> tuple[float, float]:
-    """Return the interval of a pooled measure when persons, with all their nights, are drawn again and again.
-
-    Draws without a measure, for instance a κ of one class alone, do not count.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (n_recording, n_class, n_class)
-    subject : sequence of str
-        Of each recording.
-    """
-    names, place = np.unique(np.asarray(subject), return_inverse=True)
-    by_person = np.zeros((len(names), *counts.shape[1:]), np.int64)
-    np.add.at(by_person, place, counts)
-    draws = _draws(len(names), n_draw)
-    return _interval([measure(np.tensordot(draw, by_person, axes=1)) for draw in draws])
-
-
-def interval_over_rows(
     columns: Sequence[NDArray[Any]],
     subject: Sequence[str],
     measure: Callable[..., float],
     *,
     n_draw: int = 1000,
 ) -> tuple[float, float]:
-    """Return the interval of a measure of columns with one row a night; persons are drawn with all their rows.
+    """Return the interval of a measure when persons, with all their nights, are drawn again and again.
+
+    Draws without a measure, for instance a κ of one class alone, do not count.
 
     Parameters
     ----------
     columns : sequence of ndarray, shape (n_recording, …)
         Arguments of the measure.
+    subject : sequence of str
+        Of each recording.
     """
     names, place = np.unique(np.asarray(subject), return_inverse=True)
-    draws = (np.repeat(np.arange(len(place)), draw[place]) for draw in _draws(len(names), n_draw))
-    return _interval([measure(*(column[rows] for column in columns)) for rows in draws])
-
-
-def _draws(n_person: int, n_draw: int) -> NDArray[np.int64]:
-    """Return how often each person is drawn, (n_draw, n_person)."""
-    return np.random.default_rng(0).multinomial(n_person, np.full(n_person, 1 / n_person), size=n_draw)
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    known = np.array(values)[np.isfinite(values)]
-    if not known.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, _EDGES)
+    share = np.full(len(names), 1 / len(names))
+    n_times = np.random.default_rng(0).multinomial(len(names), share, size=n_draw)  # (n_draw, n_person)
+    draws = (np.repeat(np.arange(len(place)), own[place]) for own in n_times)
+    values = np.array([measure(*(column[rows] for column in columns)) for rows in draws])
+    known = values[np.isfinite(values)]
+    low, high = np.quantile(known, _EDGES) if known.size else (np.nan, np.nan)
     return float(low), float(high)

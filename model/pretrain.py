@@ -9,7 +9,6 @@ from seed and step alone.
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +35,8 @@ from model.ranks import ALONE, Ranks
 from schemas.errors import CheckpointInvalid, ModelError
 
 __all__ = ["PairSource", "Step", "Trainer", "pretrain"]
+
+_MODULES = ("network", "head", "average")  # of a trainer, in its checkpoints
 
 
 class PairSource(Protocol):
@@ -149,12 +150,8 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that a checkpoint needs to go on."""
-        parts: Mapping[str, Mapping[str, Tensor]] = {
-            "network": self.network.state_dict(),
-            "head": self.head.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": named_state(self.optimiser),
-        }
+        parts = {name: getattr(self, name).state_dict() for name in _MODULES}
+        parts["optimiser"] = named_state(self.optimiser)
         return {f"{part}/{name}": value for part, own in parts.items() for name, value in own.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
@@ -165,8 +162,8 @@ class Trainer:
         CheckpointInvalid
             When the checkpoint is of another network.
         """
-        for name, module in (("network", self.network), ("head", self.head), ("average", self.average)):
-            checkpoint.fill(module, tensors, name)
+        for name in _MODULES:
+            checkpoint.fill(getattr(self, name), tensors, name)
         restore_state(self.optimiser, checkpoint.part(tensors, "optimiser"))
         self.step = step
 
@@ -250,7 +247,7 @@ def _continue(trainer: Trainer, source: PairSource, out: Path) -> None:
     if checkpoint.latest(out) is None:
         return
     tensors, facts = checkpoint.load(out)
-    if facts["config"] != json.loads(json.dumps(trainer.run.to_json())):
+    if RunConfig.from_json(facts["config"]) != trainer.run:
         raise CheckpointInvalid(
             "the folder holds a run of another configuration", where=out.name, do="Name a new folder for this one."
         )

@@ -8,7 +8,6 @@ windows alone; the sum over ranks is the joined batch's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -72,8 +71,10 @@ class Ranks:
         for parameter in head.parameters():
             if parameter.grad is not None:
                 parameter.grad /= self.n_rank
-        learnt = (*network.parameters(), *head.parameters())
-        _add([p.grad for p in learnt if p.grad is not None])
+        own = [p.grad for p in (*network.parameters(), *head.parameters()) if p.grad is not None]
+        flat = nn.utils.parameters_to_vector(own)  # in one piece: each message has its price
+        distributed.all_reduce(flat)
+        nn.utils.vector_to_parameters(flat, own)
 
     def wait(self) -> None:
         """Return when all ranks are here."""
@@ -82,15 +83,6 @@ class Ranks:
 
 
 ALONE = Ranks()
-
-
-def _add(gradients: Iterable[Tensor]) -> None:
-    """Sum tensors over ranks in place; in one piece, because each message has its price."""
-    own = list(gradients)
-    flat = torch.cat([tensor.reshape(-1) for tensor in own])
-    distributed.all_reduce(flat)
-    for tensor, summed in zip(own, torch.split(flat, [tensor.numel() for tensor in own]), strict=True):
-        tensor.copy_(summed.view_as(tensor))
 
 
 def join(device: str) -> tuple[Ranks, str]:

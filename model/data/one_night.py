@@ -21,9 +21,11 @@ from schemas.errors import CheckpointInvalid, ModelError
 
 __all__ = ["Night", "read_night"]
 
+_LABELS = ("stage",)
+
 
 class Night(NamedTuple):
-    """A night in one batch, (1, T, …); T epochs from ``batch.start`` on."""
+    """A night with its stages in one batch, (1, T, …); T epochs from ``batch.start`` on."""
 
     store: OneNight
     batch: Batch
@@ -59,6 +61,6 @@ def read_night(path: Path, facts: Mapping[str, Any]) -> Night:
         raise ModelError("no epoch of the night is in bed", where=path.name)
     unknown = np.full(1, -1, np.int64)
     people = People(unknown, unknown, unknown, np.full(1, np.nan))
-    assembly = Assembly(Assembler(Scaling.of(store), people, (), "cpu", with_measured=False), draws[0])
-    assembly.read(Gatherer(store, (), options.least_usable, options.in_bed_only))
+    assembly = Assembly(Assembler(Scaling.of(store), people, _LABELS, "cpu", with_measured=False), draws[0])
+    assembly.read(Gatherer(store, _LABELS, options.least_usable, options.in_bed_only))
     return Night(store, assembly.batch())

@@ -14,7 +14,7 @@ from model.evaluate import answer
 from model.experiments.lab import Lab
 from model.experiments.result import Chart, Result
 from model.experiments.subsets import Subset, every_subset
-from model.metrics import auroc, interval_over_rows
+from model.metrics import auroc, bootstrap_interval
 from model.targets import answered
 from model.tasks import Answer, task
 from schemas.errors import ModelError
@@ -80,7 +80,7 @@ def _area(lab: Lab, model: Downstream, subset: Subset, table: str | None) -> tup
     if truth.ndim == 1:  # one class of two; of many every column is a yes or no
         score, truth = score[:, 1:], truth[:, None]
     person = [str(s) for s, t in zip(found.subject, found.truth, strict=True) for _ in range(len(t))]
-    low, high = interval_over_rows((score, truth), person, _mean_area, n_draw=lab.plan.n_draw)
+    low, high = bootstrap_interval((score, truth), person, _mean_area, n_draw=lab.plan.n_draw)
     return _mean_area(score, truth), low, high
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from model.experiments.compare import paired_difference
 from model.experiments.subsets import Scores, Subset
-from model.metrics import accuracy, bootstrap_interval, kappa, macro_f1
+from model.metrics import accuracy, bootstrap_interval, kappa, macro_f1, pooled
 from schemas.errors import ModelError
 
 __all__ = ["judged", "less"]
@@ -25,10 +25,10 @@ def judged(found: Sequence[Scores], subset: Subset, n_draw: int) -> dict[str, An
     """
     counts = np.concatenate([scores.counts[subset] for scores in found])
     persons = [str(person) for scores in found for person in scores.subject]
-    low, high = bootstrap_interval(counts, persons, kappa, n_draw=n_draw)
-    pooled = counts.sum(axis=0)
-    facts = {"kappa": kappa(pooled), "low": low, "high": high, "accuracy": accuracy(pooled)}
-    return facts | {"macro_f1": macro_f1(pooled), "n_recording": int(counts.any(axis=(1, 2)).sum() / len(found))}
+    low, high = bootstrap_interval([counts], persons, pooled(kappa), n_draw=n_draw)
+    whole = counts.sum(axis=0)
+    facts = {"kappa": kappa(whole), "low": low, "high": high, "accuracy": accuracy(whole)}
+    return facts | {"macro_f1": macro_f1(whole), "n_recording": int(counts.any(axis=(1, 2)).sum() / len(found))}
 
 
 def less(

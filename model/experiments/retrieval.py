@@ -68,7 +68,7 @@ def _projected(lab: Lab, path: Path, n_window: int) -> tuple[dict[str, Tensor], 
     tensors, facts = checkpoint.load(path)
     run = RunConfig.from_json(facts["config"])
     network, head = open_network(path).to(lab.device), Projection(run.model)
-    head.load_state_dict({k.removeprefix("head/"): v for k, v in tensors.items() if k.startswith("head/")})
+    checkpoint.fill(head, tensors, "head")
     head.to(lab.device).eval()
     options = Options(split=lab.plan.split, modalities=lab.modalities, device=lab.device)
     batch = next(iter(open_windows(lab.shards, window=run.optim.window, batch=n_window, options=options)))

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from model.metrics import accuracy, bootstrap_interval, calibration_error, class_f1, confusion, kappa, macro_f1
+from model.metrics import (
+    accuracy,
+    bootstrap_interval,
+    calibration_error,
+    class_f1,
+    confusion,
+    kappa,
+    macro_f1,
+    pooled,
+)
 
 GENERATOR = np.random.default_rng(0)
 TRUTH = GENERATOR.integers(-1, 5, 500)
@@ -63,9 +72,9 @@ def test_interval_draws_persons_not_nights() -> None:
     """Two nights of one person move together: with one person alone the interval has no width."""
     night = np.array([[8, 2], [1, 9]])
     other = np.array([[5, 5], [5, 5]])
-    same = bootstrap_interval(np.stack([night, other]), ["a", "a"], accuracy)
+    same = bootstrap_interval([np.stack([night, other])], ["a", "a"], pooled(accuracy))
     assert same == (pytest.approx(27 / 40), pytest.approx(27 / 40))
-    low, high = bootstrap_interval(np.stack([night, other]), ["a", "b"], accuracy)
+    low, high = bootstrap_interval([np.stack([night, other])], ["a", "b"], pooled(accuracy))
     assert (low, high) == (0.5, 0.85)
 
 
@@ -74,7 +83,7 @@ def test_interval_of_a_share_is_the_binomial_one() -> None:
     right = GENERATOR.random(400) < 0.7
     counts = np.zeros((400, 2, 2), np.int64)
     counts[:, 0, 0], counts[:, 0, 1] = right, ~right
-    low, high = bootstrap_interval(counts, [str(i) for i in range(400)], accuracy)
+    low, high = bootstrap_interval([counts], [str(i) for i in range(400)], pooled(accuracy))
     half = 1.96 * np.sqrt(right.mean() * (1 - right.mean()) / 400)
     assert low == pytest.approx(right.mean() - half, abs=0.01)
     assert high == pytest.approx(right.mean() + half, abs=0.01)

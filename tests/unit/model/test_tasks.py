@@ -15,7 +15,7 @@ from model.downstream import Downstream
 from model.evaluate import answer, report
 from model.events import onsets, per_hour_of_sleep
 from model.finetune import finetune, open_model, start_model
-from model.metrics import auprc, auroc, c_index, interval_over_rows
+from model.metrics import auprc, auroc, bootstrap_interval, c_index
 from model.targets import with_targets
 from model.tasks import cox_loss, loss_of, target_of, task
 from schemas.errors import ModelError
@@ -59,8 +59,8 @@ def test_concordance_is_a_count_of_pairs() -> None:
 def test_intervals_draw_persons_with_all_their_rows() -> None:
     """One person alone has no width; many give that of the mean."""
     values = GENERATOR.normal(0, 1, 400)
-    assert interval_over_rows([values], ["a"] * 400, np.mean) == (pytest.approx(values.mean()),) * 2
-    low, high = interval_over_rows([values], [str(k) for k in range(400)], np.mean)
+    assert bootstrap_interval([values], ["a"] * 400, np.mean) == (pytest.approx(values.mean()),) * 2
+    low, high = bootstrap_interval([values], [str(k) for k in range(400)], np.mean)
     half = 1.96 * values.std() / 20
     assert (low, high) == (
         pytest.approx(values.mean() - half, abs=0.02),

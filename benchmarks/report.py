@@ -2,7 +2,9 @@
 
 ``python -m benchmarks.prove report``. The cohort exists in ledger and catalog alone (`benchmarks.report_cohort`),
 the night is a made-up one. Pages are built by the command in a process of its own, and opened by a headless
-Chromium without a network, timed until their last plot is drawn.
+Chromium with a new profile and without a network, in a window of 1500 by 1000 pixels. The clock starts as the
+browser, which runs, begins to go to the page. ``open_s`` is until everything in the window is on the screen,
+``all_drawn_s`` until the whole page is drawn: plots further down come after those that are seen.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ def _cohort(n_recording: int, n_run: int) -> Figures:
         pages = {"page": out / "report" / "index.html", "list": out / "report" / "recordings" / "index.html"}
         found |= {"n_recording": n_recording, "all_mb": _megabytes(out / "report")}
         found |= {f"{name}_mb": path.stat().st_size / 1e6 for name, path in pages.items()}
-        return found | {f"{name}_open_s": _opened(path, n_run) for name, path in pages.items()}
+        for name, path in pages.items():
+            found |= {f"{name}_{figure}": spread for figure, spread in _opened(path, n_run).items()}
+        return found
 
 
 def _recording(hours: float, n_run: int) -> Figures:
@@ -56,7 +60,7 @@ def _recording(hours: float, n_run: int) -> Figures:
         (store,) = out.glob("synthetic/*.zarr")
         page = out / "report" / page_name("synthetic", store.stem)
         found = _built([str(store)], n_run)
-        return found | {"hours": hours, "page_mb": page.stat().st_size / 1e6, "open_s": _opened(page, n_run)}
+        return found | {"hours": hours, "page_mb": page.stat().st_size / 1e6} | _opened(page, n_run)
 
 
 def _built(arguments: list[str], n_run: int) -> Figures:
@@ -77,11 +81,13 @@ def _opened(page: Path, n_run: int) -> Figures:
     """Open a page some times, each in a new browser."""
     from tests.page_checks import browser
 
-    seconds = []
+    readable_s, drawn_s = list[float](), list[float]()
     for _ in range(n_run):
         with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as program:
-            seconds.append(program.open(page).opened_in_s)
-    return asdict(Spread.of(seconds))
+            seconds = program.time(page)
+        readable_s.append(seconds[0])
+        drawn_s.append(seconds[1])
+    return {"open_s": asdict(Spread.of(readable_s)), "all_drawn_s": asdict(Spread.of(drawn_s))}
 
 
 def _megabytes(folder: Path) -> float:

@@ -64,7 +64,8 @@ def _stage_row(night: Night, stage: NDArray[np.int8], title: str) -> Row:
     for level in shown:
         height[:-1][stage == level] = _LEVELS[level]
     height[-1] = height[-2]
-    rem = np.where(np.append(stage, stage[-1]) == Stage.REM, height, np.nan)
+    turns = np.flatnonzero(np.diff(stage == Stage.REM, prepend=False, append=False)).reshape(-1, 2)
+    rem_s = night.start_s + turns * EPOCH_S  # begin and end of every run
     times = {"x0": night.start_s * 1000, "dx": EPOCH_S * 1000}
     names = {
         height: level.name.lower() if level is Stage.UNSCORED else level.name for level, height in _LEVELS.items()
@@ -77,7 +78,7 @@ def _stage_row(night: Night, stage: NDArray[np.int8], title: str) -> Row:
         [
             {**line, "line": {"shape": "hv", "color": BLACK, "width": 1}, "text": words,
              "hovertemplate": "%{x|%H:%M:%S} %{text}<extra></extra>"},
-            {**line, "y": rem, "line": {"shape": "hv", "color": RED, "width": 4}, "hoverinfo": "skip"},
+            _bars(rem_s[:, 0], rem_s[:, 1], _LEVELS[Stage.REM], RED, 4),
         ],
         {
             "range": [min(_LEVELS[level] for level in shown) - 0.4, 4.4],
@@ -110,17 +111,21 @@ def _colour(name: str) -> str:
     return _COLOURS.get(kind.event_class, GREY) if kind else GREY
 
 
-def _marks(onset_s: NDArray[Any], duration_s: NDArray[Any], colour: str) -> Iterator[dict[str, Any]]:
-    gap = np.full(onset_s.size, np.nan)
-    spans = milliseconds(np.stack([onset_s, onset_s + duration_s, gap], axis=1).reshape(-1))
-    yield {
+def _bars(begin_s: NDArray[Any], end_s: NDArray[Any], height: float, colour: str, width: int) -> dict[str, Any]:
+    """Return thick lines from beginnings to ends; each is broken from the next by NaN."""
+    x = milliseconds(np.stack([begin_s, end_s, np.full(begin_s.size, np.nan)], axis=1).reshape(-1))
+    return {
         "type": "scatter",
         "mode": "lines",
-        "x": spans,
-        "y": np.zeros(spans.size, np.int8),
-        "line": {"color": colour, "width": 10},
+        "x": x,
+        "y": np.full(x.size, height, np.int8),
+        "line": {"color": colour, "width": width},
         "hoverinfo": "skip",
     }
+
+
+def _marks(onset_s: NDArray[Any], duration_s: NDArray[Any], colour: str) -> Iterator[dict[str, Any]]:
+    yield _bars(onset_s, onset_s + duration_s, 0, colour, 10)
     yield {
         "type": "scatter",
         "mode": "markers",

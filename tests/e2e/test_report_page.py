@@ -101,6 +101,38 @@ def test_page_on_paper(chromium: Browser, page: Path, tmp_path: Path) -> None:
     assert view.misfits() == []
 
 
+def test_paper_waits_for_no_plot(chromium: Browser, page: Path) -> None:
+    """Whoever prints before the page is drawn gets every plot, and none is drawn twice."""
+    view = chromium.open(page)
+    early = (
+        "addEventListener('DOMContentLoaded', () => { dispatchEvent(new Event('beforeprint'));"
+        "window.printed = document.querySelectorAll('.plot > .plot-container').length; })"
+    )
+    view.call("Page.addScriptToEvaluateOnNewDocument", source=early)
+    view.call("Page.reload")
+    view.wait_for("window.printed && document.body.dataset.state === 'drawn'")
+    assert view.run("window.printed") == 10
+    assert view.run("document.querySelectorAll('.plot > .plot-container').length") == 10
+    assert view.errors == []
+
+
+def test_moving_while_plots_are_drawn(chromium: Browser, page: Path) -> None:
+    """Whoever moves before the page is drawn sees the same part of the night in the plots that come later."""
+    view = chromium.open(page)
+    (whole,) = set(view.run(RANGES))
+    early = (
+        "addEventListener('DOMContentLoaded', () => setTimeout(function go() {"
+        "if (!document.body.dataset.state) return setTimeout(go);"
+        "window.n_late = document.querySelectorAll('.plot:not(:has(.main-svg))').length;"
+        "document.querySelector('[data-move=in]').click(); }))"
+    )
+    view.call("Page.addScriptToEvaluateOnNewDocument", source=early)
+    view.call("Page.reload")
+    view.wait_for("window.n_late && document.body.dataset.state === 'drawn'")
+    view.wait_for(f"new Set({RANGES}).size === 1 && {RANGES}[0] !== {whole!r}")
+    assert view.errors == []
+
+
 def test_page_without_its_assets_says_so(chromium: Browser, page: Path, tmp_path: Path) -> None:
     """A page that was copied alone still tells everything in words, and what its plots lack."""
     alone = tmp_path / "alone.html"

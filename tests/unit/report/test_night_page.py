@@ -159,8 +159,18 @@ def test_hypnogram_is_the_stages(ds: xr.Dataset) -> None:
     assert list(line.y) == [4, 2, 1, 3, -1, -1]
     assert list(line.text) == ["W", "N1", "N2", "REM", "unscored", "unscored"]
     assert line.dx == 30_000
-    np.testing.assert_array_equal(np.isfinite(rem.y), [False, False, False, True, False, False])
+    np.testing.assert_array_equal(rem.x, [1000 * (80012.5 + 90), 1000 * (80012.5 + 120), np.nan])
+    assert set(rem.y) == {3}
     assert stage_minutes(Night(ds)) == {"W": 0.5, "REM": 0.5, "N1": 0.5, "N2": 0.5, "unscored": 0.5}
+
+
+def test_rem_is_marked_from_the_begin_of_a_run_to_its_end(ds: xr.Dataset) -> None:
+    """A single epoch has its line, the last one of a run, too, and what lies between two runs has none."""
+    ds["stage"].values[:] = [4, 0, 4, 4, 0]
+    x = np.asarray(hypnogram(Night(ds)).data[1].x) / 1000 - 80012.5
+    np.testing.assert_array_equal(x, [0, 30, np.nan, 60, 120, np.nan])
+    ds["stage"].values[:] = 0
+    assert len(hypnogram(Night(ds)).data[1].x) == 0
 
 
 def test_each_scorer_has_a_hypnogram(ds: xr.Dataset) -> None:

@@ -186,22 +186,23 @@ class _Halves(Downstream):
 
     def forward(self, batch: object, modalities: object = None) -> torch.Tensor:
         logits = torch.full((1, N_TOKEN, 30), -0.5)
-        for token in (0, 2, 3, 4):
+        for token in (0, 1, 3, 4):
             logits[0, token, 5:17] = 0.5
+        logits[0, 2, 25:] = logits[0, 3, :5] = 0.5
         return logits
 
 
 def test_events_an_hour_of_a_model_that_errs() -> None:
     """Two were scored and one of them found in 90 s of sleep that were seen and scored whole: 80 and 40 an hour.
 
-    What is answered awake, without a sensor, or in an epoch of which one second was not scored, does not count, and
-    neither do these epochs' seconds.
+    What is answered awake, without a sensor, or in an epoch of which one second was not scored, does not count; of
+    a run into such an epoch too little is left.
     """
     batch = batch_of(("ibi",), n=1)
-    batch.labels["stage"][0] = torch.tensor([1, 2, 0, 2, 3, 4])
+    batch.labels["stage"][0] = torch.tensor([1, 0, 2, 2, 3, 4])
     batch.valid["ibi"][0, 3] = False
     raster = torch.zeros(1, N_TOKEN, 30, dtype=torch.int64)
-    raster[0, (0, 1, 3), 5:17] = EVENT_TYPES["hypopnea"].code
+    raster[0, (0, 2, 3), 5:17] = EVENT_TYPES["hypopnea"].code
     raster[0, 4, 29] = -1
     batch.labels["event_respiratory"] = raster
     model = _Halves(tiny_run().model, task("apnea"))

@@ -84,8 +84,7 @@ def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str
 
 def latest(run: Path) -> Path | None:
     """Return the newest checkpoint of a run, or None."""
-    steps = _steps(run)
-    return steps[-1] if steps else None
+    return next(reversed(_steps(run)), None)
 
 
 def folder_of(path: Path) -> Path:

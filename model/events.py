@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.epoch_runs import runs
 from schemas.vocabulary import EPOCH_S, Stage
 
 __all__ = ["onsets", "per_hour_of_sleep"]
@@ -19,9 +20,7 @@ def onsets(is_event: NDArray[np.bool_], least_s: int) -> NDArray[np.int64]:
     ----------
     is_event : ndarray, shape (n_second,), bool
     """
-    edges = np.diff(np.concatenate([[0], is_event.astype(np.int8), [0]]))
-    first, beyond = np.flatnonzero(edges > 0), np.flatnonzero(edges < 0)
-    return first[beyond - first >= least_s]
+    return np.array([first for first, beyond in runs(is_event) if beyond - first >= least_s], np.int64)
 
 
 def per_hour_of_sleep(is_event: NDArray[np.bool_], stage: NDArray[np.integer], least_s: int) -> float:

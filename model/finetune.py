@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,7 +91,7 @@ def finetune(
     optimiser = make_optimiser([model], optim)
     chooser = random.Random(seed)
     step = 0
-    for step, cpu_batch in enumerate(batches, start=1):
+    for step, cpu_batch in enumerate(islice(batches, optim.n_step), start=1):
         batch = cpu_batch.to(device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step - 1, optim)
@@ -106,8 +107,6 @@ def finetune(
         optimiser.zero_grad(set_to_none=True)
         if on_step:
             on_step(step, float(loss.detach()))
-        if step == optim.n_step:
-            break
     if not step:
         raise ModelError("no night has labels for this task", saw=model.task.name, do="Look at the set's card.")
     merge(model.network)

@@ -26,7 +26,7 @@ from model.batch import Batch
 from model.config import RunConfig
 from model.device import enough_memory
 from model.encoder import Sleep2Vec
-from model.logbook import Logbook
+from model.logbook import logbook
 from model.loss import dash_info_nce
 from model.masking import draw_mask
 from model.optimise import average_rate, follow, learning_rate, make_optimiser, named_state, restore_state
@@ -214,11 +214,11 @@ def pretrain(
     last = run.optim.n_step if n_step is None else min(run.optim.n_step, trainer.step + n_step)
     begun = trainer.step
     batches = iter(source)
-    with Logbook(out) if ranks.is_first else nullcontext() as logbook:
+    with logbook(out) if ranks.is_first else nullcontext() as write:
         while trainer.step < last:
             step = _one_step(trainer, batches)
-            if logbook and (step.step % run.optim.log_every == 0 or trainer.step == last):
-                logbook.add(vars(step))
+            if write and (step.step % run.optim.log_every == 0 or trainer.step == last):
+                write(vars(step))
             if on_step:
                 on_step(step)
             if trainer.step % run.optim.checkpoint_every == 0 and trainer.step < last:

@@ -171,7 +171,7 @@ def loss_of(logits: Tensor, target: Tensor, task: Task) -> Tensor:
         return cox_loss(logits[:, 0], target[:, 0], target[:, 1])
     known = target >= 0 if task.answer is Answer.CLASS else target.isfinite()
     if task.answer is Answer.YEARS:
-        losses = (logits[known, 0] - _scaled(target[known])).abs().sum()
+        losses = (logits[known, 0] - (target[known] - _MIDDLE) / _YEARS).abs().sum()
     elif task.answer is Answer.MANY or task.level is Level.SECOND:
         losses = F.binary_cross_entropy_with_logits(logits[known], target[known].float(), reduction="sum")
     else:
@@ -199,10 +199,6 @@ def cox_loss(log_risk: Tensor, years: Tensor, event: Tensor) -> Tensor:
 
 _YEARS = 10.0  # a network's output is near 0 and 1, not near 50
 _MIDDLE = 50.0
-
-
-def _scaled(years: Tensor) -> Tensor:
-    return (years - _MIDDLE) / _YEARS
 
 
 def years_of(logits: Tensor) -> Tensor:

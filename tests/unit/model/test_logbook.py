@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.logbook import Logbook
+from model.logbook import logbook
 
 FACTS = {"pair": ["eeg", "ibi"], "loss": 2.5, "learning_rate": 1e-3, "gradient_norm": 0.5, "wait_share": 0.1}
 NAMES = {"loss", "learning_rate", "gradient_norm", "wait_share"}
@@ -16,9 +16,9 @@ NAMES = {"loss", "learning_rate", "gradient_norm", "wait_share"}
 
 def _written(out: Path) -> None:
     for steps in ((0, 1), (2,)):  # the second time behind what is there
-        with Logbook(out) as logbook:
+        with logbook(out) as write:
             for step in steps:
-                logbook.add(FACTS | {"step": step, "loss": 2.5 - step})
+                write(FACTS | {"step": step, "loss": 2.5 - step})
 
 
 def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:

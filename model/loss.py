@@ -26,7 +26,7 @@ __all__ = ["dash_info_nce", "negative_weights"]
 UNKNOWN = -1  # code of a sex or site that nobody knows
 
 
-def negative_weights(anchor: Metadata, other: Metadata, config: LossConfig) -> tuple[Tensor, Tensor]:
+def negative_weights(metadata: Metadata, config: LossConfig) -> tuple[Tensor, Tensor]:
     """Return the weights of all pairs before normalisation, and which pairs are of one subject.
 
     Returns
@@ -34,14 +34,14 @@ def negative_weights(anchor: Metadata, other: Metadata, config: LossConfig) -> t
     alpha : Tensor, shape (B, B), float32
     same_subject : Tensor, shape (B, B), bool
     """
-    same_subject = anchor.subject[:, None] == other.subject[None, :]
+    same_subject = metadata.subject[:, None] == metadata.subject[None, :]
     alpha = torch.ones(same_subject.shape, device=same_subject.device)
     if config.age_years is not None:
-        distance = (anchor.age_years[:, None] - other.age_years[None, :]).abs().float()
+        distance = (metadata.age_years[:, None] - metadata.age_years[None, :]).abs().float()
         alpha = alpha * _neutral_where_unknown(torch.exp(-distance / config.age_years), distance.isfinite())
-    for factors, name in ((config.sex, "sex"), (config.site, "site")):
+    for factors, codes in ((config.sex, metadata.sex), (config.site, metadata.site)):
         if factors is not None:
-            a, b = getattr(anchor, name)[:, None], getattr(other, name)[None, :]
+            a, b = codes[:, None], codes[None, :]
             factor = torch.where(a == b, factors[0], factors[1])
             alpha = alpha * _neutral_where_unknown(factor, (a != UNKNOWN) & (b != UNKNOWN))
     return alpha + config.epsilon * same_subject, same_subject
@@ -82,7 +82,7 @@ def dash_info_nce(
     Tensor, scalar, float32
         0 where no token has a partner.
     """
-    alpha, same_subject = negative_weights(metadata, metadata, config)
+    alpha, same_subject = negative_weights(metadata, config)
     valid = valid_a & valid_b  # (B, T)
     there = _direction(a, b, valid, valid_b, alpha, same_subject, config)
     back = _direction(b, a, valid, valid_a, alpha, same_subject, config)

@@ -144,8 +144,10 @@ class Gatherer:
         """Copy which tokens are valid, and labels."""
         for row in range(len(draw)):
             self._valid(draw, row, raw)
+            length = int(draw.length[row])
             for name, values in raw.labels.items():
-                self._label(draw, row, name, values[row])
+                values[row, :length] = self._read(draw, row, name)
+                values[row, length:] = -1
 
     def _valid(self, draw: Draw, row: int, raw: Raw) -> None:
         """A modality that the night does not have is nowhere valid."""
@@ -159,11 +161,6 @@ class Gatherer:
             own = self._column[modality]
             valid[row, :length] = usable[:, column[own]] if present[own] else False
             valid[row, length:] = False
-
-    def _label(self, draw: Draw, row: int, name: str, out: NDArray[np.int8]) -> None:
-        length = int(draw.length[row])
-        out[:length] = self._read(draw, row, name)
-        out[length:] = -1
 
     def _read(self, draw: Draw, row: int, name: str) -> NDArray[Any]:
         return self.shards.read(name, self._first(draw, row), int(draw.length[row]))

@@ -131,7 +131,7 @@ def test_unknown_metadata_are_neutral() -> None:
     assert float(dash_info_nce(a, b, valid, valid, nobody, DASH)) == pytest.approx(float(plain), abs=1e-6)
     one = replace(DASH, sex=None, site=None)
     m = Metadata(torch.arange(4), torch.tensor([40.0, 40.0, 60.0, NAN]), torch.full((4,), -1), torch.full((4,), -1))
-    alpha, _ = negative_weights(m, m, one)
+    alpha, _ = negative_weights(m, one)
     assert float(alpha[0, 3]) == pytest.approx((1 + math.exp(-1)) / 2)
 
 
@@ -164,7 +164,7 @@ def test_same_site_negatives_get_their_share_of_the_gradient() -> None:
     anchor = a.clone()
     anchor[1:] = 0  # the others' similarities do not move with b
     loss = dash_info_nce(anchor, b, valid, valid, m, replace(DASH, margin=0.0))
-    alpha, _ = negative_weights(m, m, DASH)
+    alpha, _ = negative_weights(m, DASH)
     omega = alpha[0, 1:] * 4 / alpha[0, 1:].sum()
     loss.backward()
     assert b.grad is not None

@@ -54,9 +54,12 @@ def test_a_head_learns_and_comes_back_from_disk(trained: Downstream) -> None:
 def test_answers_say_which_epochs_of_the_night_they_are_of(trained: Downstream) -> None:
     """Windows begin at epochs 0, 10, …, 50; a token without any sensor has no answer, the others their epoch."""
     batch = replace(batch_of(MODALITIES), start=10 * torch.arange(6))
+    batch.metadata.subject[:] = torch.tensor([4, 4, 5, 5, 6, 6])
     for name in MODALITIES:
         batch.valid[name][2, 1] = False
     found = answer(trained, [batch])
+    assert (found.recording, found.subject) == ([*range(6)], [4, 4, 5, 5, 6, 6])
+    assert report(found, trained, MODALITIES)["n_subjects"] == 3
     assert found.epoch[2].tolist() == [20, 22, 23, 24, 25]
     assert [epoch.tolist() for epoch in found.epoch[3:]] == [[*range(at, at + N_TOKEN)] for at in (30, 40, 50)]
     assert [len(probability) for probability in found.probability] == [6, 6, 5, 6, 6, 6]
@@ -115,6 +118,34 @@ def test_fusion_is_a_softmax_over_what_is_valid() -> None:
     assert fusion(vectors, valid)[0, :, 0].tolist() == pytest.approx([3.0, 1.0, 0.0])
     fusion.score.data[1] = np.log(3)
     assert fusion(vectors, valid)[0, :, 0].tolist() == pytest.approx([4.0, 1.0, 0.0])
+
+
+def test_a_night_is_its_windows_and_the_mean_of_its_tokens() -> None:
+    """Tokens and sensors that are not there have no share in either; [CLS] is the first vector."""
+    model = Downstream(tiny_run().model, task("sex"))
+    model.head = torch.nn.Sequential()
+    ones = torch.ones(1, model.network.config.width)
+    encoded = {
+        "ibi": torch.stack([10 * ones, 2 * ones, 4 * ones, 0 * ones, 0 * ones], dim=1),
+        "resp": torch.stack([20 * ones, 0 * ones, 8 * ones, 9 * ones, 0 * ones], dim=1),
+        "spo2": 1000 * torch.ones(1, 5, len(ones[0])),
+    }
+    valid = {"ibi": [True, True, False, False], "resp": [False, True, True, False], "spo2": [False] * 4}
+    found = model.decide(encoded, {name: torch.tensor([known]) for name, known in valid.items()})
+    whole, mean = found.chunk(2, dim=-1)
+    assert torch.allclose(whole, 15 * ones)
+    assert torch.allclose(mean, (2 + 6 + 9) / 3 * ones)
+
+
+def test_a_probe_drops_nothing_of_its_network() -> None:
+    """While a head is trained a frozen network answers as in use; one that is trained has its dropout."""
+    config, batch = replace(tiny_run().model, dropout=0.5), batch_of(MODALITIES)
+    for is_frozen in (True, False):
+        model = Downstream(config, task("stage5"), is_frozen=is_frozen).train()
+        one, other = (model.encode(batch, ["ibi"])["ibi"] for _ in range(2))
+        assert torch.equal(one, other) == is_frozen
+        assert one.requires_grad != is_frozen
+        assert model.head.training
 
 
 def test_a_probe_leaves_the_network_alone(tmp_path: Path) -> None:

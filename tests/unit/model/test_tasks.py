@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -129,6 +130,15 @@ def test_diseases_are_learnt_and_come_back_with_their_names(tmp_path: Path) -> N
     assert found["classes"]["hypertension"]["n_yes"] == 3
     assert found["classes"]["stroke"]["n"] == 0
     assert found["macro_auroc"] == 1.0
+
+
+def test_a_table_goes_with_recordings_not_with_rows() -> None:
+    """Windows of recordings in any order have the columns of theirs; the labels that were there stay."""
+    batch = replace(batch_of(MODALITIES, n=3), recording=torch.tensor([4, 0, 4]))
+    (found,) = with_targets([batch], np.array([[10.0 * k, NAN] for k in range(5)]))
+    assert found.labels["targets"][:, 0].tolist() == [40.0, 0.0, 40.0]
+    assert found.labels["targets"][:, 1].isnan().all()
+    assert found.labels["stage"] is batch.labels["stage"]
 
 
 def test_survival_is_learnt(tmp_path: Path) -> None:

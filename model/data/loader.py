@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model.batch import Batch
-from model.data.ahead import one_ahead
+from model.data.ahead import let_gpu_read, one_ahead
 from model.data.assemble import Assembler, Assembly
 from model.data.draw import Draw, Spans
 from model.data.dropout import SensorDropout
@@ -206,7 +206,10 @@ class Loader:
         """Yield what workers copy; this process where there are none."""
         if not self._options.workers:
             return read_here(self._gatherer, self._slot_byte, parts)
-        self._ring = self._ring or Ring(self._gatherer, self._options.workers, self._slot_byte)
+        if self._ring is None:
+            self._ring = Ring(self._gatherer, self._options.workers, self._slot_byte)
+            for memory in self._ring.memory if self._assembler.device.type == "cuda" else ():
+                let_gpu_read(memory)
         return self._ring.read(parts)
 
     def _turns(self) -> Iterator[_Turn]:

@@ -46,7 +46,7 @@ class Ring:
         context = get_context("spawn")
         self._labels, self._slot_byte = gatherer.labels, slot_byte
         self._pending: deque[tuple[Draw, int, int]] = deque()
-        self._memory: list[NDArray[np.uint8]] = []
+        self.memory: list[NDArray[np.uint8]] = []
         self._pipes: list[Connection] = []
         self._workers: list[Any] = []
         self.close = weakref.finalize(self, _stop, self._workers, self._pipes)
@@ -57,7 +57,7 @@ class Ring:
             worker = context.Process(target=_serve, args=arguments, daemon=True)
             worker.start()
             there.close()
-            self._memory.append(np.frombuffer(memoryview(shared), np.uint8))
+            self.memory.append(np.frombuffer(memoryview(shared), np.uint8))
             self._pipes.append(here)
             self._workers.append(worker)
 
@@ -88,7 +88,7 @@ class Ring:
         error = self._receive(worker)
         if error is not None:
             raise error
-        memory = self._memory[worker][slot * self._slot_byte :]
+        memory = self.memory[worker][slot * self._slot_byte :]
         return draw, Raw.within(memory, draw, self._labels)
 
     def _send(self, worker: int, request: tuple[Draw, int]) -> None:

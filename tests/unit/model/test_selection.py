@@ -83,8 +83,16 @@ def test_just_enough_is_enough(tmp_path: Path) -> None:
     assert batch.valid["belt"][0].tolist() == [False, False, True, True]
 
 
+def test_nothing_of_an_absent_modality_is_enough(tmp_path: Path) -> None:
+    """Where no share is too small, tokens of what a night does not have are not valid all the same."""
+    night = made_night(0, 4, (Modality.BELT,), arrays={})
+    (batch,) = open_nights(made_set(tmp_path / "set", train=[night]), options=Options(least_usable=0.0))
+    assert batch.valid["belt"].all()
+    assert not batch.valid["resp"].any()
+
+
 def test_sensors_fail_anew_in_every_pass_and_rank(tmp_path: Path) -> None:
-    """Nights that are alike lose other tokens on another rank or in another pass; a second loader loses the same."""
+    """Nights that are alike lose others on another rank or in another pass; a second loader loses the same."""
     nights = [made_night(0, 60, MODALITIES, subject=f"{k}") for k in range(2)]
     place = made_set(tmp_path / "set", train=nights)
 

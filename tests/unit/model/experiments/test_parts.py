@@ -70,6 +70,21 @@ def test_places_of_windows_that_look_for_themselves() -> None:
     assert ranks(unit, unit, valid).tolist() == [0] * 4
 
 
+def test_windows_are_as_alike_as_their_mean_token() -> None:
+    """One that agrees wholly at the one time that it has is nearer than the own one, which agrees to 0.9 thrice."""
+    a = torch.tensor([1.0, 0.0]).expand(2, 3, 2)
+    b = torch.stack([torch.tensor([0.9, 0.19**0.5]).expand(3, 2), a[0]])
+    valid = torch.tensor([[True, True, True], [False, True, False]])
+    assert ranks(a, b, valid).tolist() == [1, 0]
+    assert ranks(a, a, valid).tolist() == [0, 0]  # what is as near is not before it
+
+
+def test_persons_are_drawn_with_all_seeds() -> None:
+    """One person alone, answered by two networks of other worth, leaves no width."""
+    found = judged([_scores(_matrix(kappa)[None], [3]) for kappa in (0.5, 0.7)], ALL, 20)
+    assert found["low"] == found["high"] == found["kappa"] == pytest.approx(0.6)
+
+
 def test_what_an_arm_is_worth() -> None:
     """κ, accuracy and their interval over seeds and persons; a night without an epoch is no recording."""
     matrices = np.stack([_matrix(0.6), _matrix(0.6), np.zeros((2, 2), np.int64)])

@@ -104,9 +104,10 @@ def cohort_drift(
         own = {name: value[at] for name, value in values.items()}
         month = [(months or {}).get(name, "unknown") for name in rows["recording"]]
         labels = {"site": _words(rows["site"]), "visit": _words(rows["visit"]), "month": month}
+        persons = rows["subject"].to_list()
         for what, label in labels.items():
-            found = compare_groups(own, label)
-            groups += _groups(found, cohort, what, label, rows["subject"].to_list())
+            found = compare_groups(own, label, persons)
+            groups += _groups(found, cohort, what, label, persons)
             if what == "site":
                 table[cohort] = found
                 single += _recordings(found, rows["recording"].to_list())

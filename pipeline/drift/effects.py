@@ -38,6 +38,8 @@ class Effect:
     ----------
     n : int
         Recordings of the group that have it.
+    n_person : int
+        Persons whom these are of.
     center, others : float
         The group's median, and the usual one; as `Measure.scaled` gives them.
     spread : float
@@ -53,6 +55,7 @@ class Effect:
     others: float
     spread: float
     p: float
+    n_person: int
 
     @property
     def weight(self) -> float:
@@ -84,7 +87,7 @@ class Effects:
     recordings: tuple[RecordingEffect, ...]
 
 
-def compare_groups(values: Mapping[str, Floats], labels: Sequence[str]) -> Effects:
+def compare_groups(values: Mapping[str, Floats], labels: Sequence[str], persons: Sequence[str] = ()) -> Effects:
     """Compare groups of recordings in every number, and recordings with their group.
 
     Parameters
@@ -93,6 +96,8 @@ def compare_groups(values: Mapping[str, Floats], labels: Sequence[str]) -> Effec
         As `Measure.scaled` gives them; NaN where a recording has none.
     labels : sequence of str, length n
         The group of every recording.
+    persons : sequence of str, length n, optional
+        Whose it is; without, everybody has one recording.
 
     Returns
     -------
@@ -105,9 +110,10 @@ def compare_groups(values: Mapping[str, Floats], labels: Sequence[str]) -> Effec
     (doi:10.1080/01621459.1993.10476408), spread from medians.
     """
     names = np.asarray(labels, object)
+    person = np.unique(np.asarray(persons, str), return_inverse=True)[1] if persons else np.arange(names.size)
     groups, recordings = list[Effect](), list[RecordingEffect]()
     for measure, value in values.items():
-        numbers = _Numbers.of(measure, value, names)
+        numbers = _Numbers.of(measure, value, names, person)
         if numbers is None:
             continue
         groups += numbers.groups()
@@ -129,15 +135,19 @@ class _Numbers:
     label: NDArray[np.object_]
     center: Mapping[str, float]
     n: Mapping[str, int]
+    n_person: Mapping[str, int]
     spread: float
 
     @classmethod
-    def of(cls, measure: str, value: Floats, label: NDArray[np.object_]) -> _Numbers | None:
+    def of(
+        cls, measure: str, value: Floats, label: NDArray[np.object_], person: NDArray[np.int64]
+    ) -> _Numbers | None:
         """Return None where too few recordings have the number."""
         known = np.isfinite(value)
         if known.sum() < LEAST_ALL:
             return None
         names, place, n = np.unique(label[known].astype(str), return_inverse=True, return_counts=True)
+        n_person = np.bincount(np.unique(np.stack([place, person[known]]), axis=1)[0], minlength=names.size)
         by_group = np.split(value[known][np.argsort(place, kind="stable")], np.cumsum(n)[:-1])
         center = np.array([np.median(own) for own in by_group])
         rest = value[known] - center[place]
@@ -149,6 +159,7 @@ class _Numbers:
             label,
             dict(zip(names.tolist(), center.tolist(), strict=True)),
             dict(zip(names.tolist(), n.tolist(), strict=True)),
+            dict(zip(names.tolist(), n_person.tolist(), strict=True)),
             max(spread, MEASURES[measure].least),
         )
 
@@ -164,15 +175,16 @@ class _Numbers:
     def groups(self) -> list[Effect]:
         if len(self.large) < 2:
             return []
-        n = np.array([self.n[group] for group in self.large])
-        of_usual = _MEDIAN_VARIANCE * float(np.mean(1 / n)) / n.size
+        sizes = np.array([self.n[group] for group in self.large])
+        of_usual = _MEDIAN_VARIANCE * float(np.mean(1 / sizes)) / sizes.size
         free = max(1, sum(self.n.values()) - len(self.n))
         found = []
         for group in self.large:
             error = self.spread * np.sqrt(_MEDIAN_VARIANCE / self.n[group] + of_usual)
             t = abs(self.center[group] - self.usual) / error
             p = float(2 * stdtr(free, -t))
-            found.append(Effect(self.measure, group, self.n[group], self.center[group], self.usual, self.spread, p))
+            n, n_person = self.n[group], self.n_person[group]
+            found.append(Effect(self.measure, group, n, self.center[group], self.usual, self.spread, p, n_person))
         return found
 
     def recordings(self) -> list[RecordingEffect]:

@@ -6,7 +6,7 @@ Two parts: what may be shared (aggregates, small cells withheld), and what is sa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from pipeline.catalog.card import terms_of
 from pipeline.catalog.cells import LEAST
 from pipeline.catalog.persons import persons
 from pipeline.drift.cohort import CohortDrift, cohort_drift
+from pipeline.drift.effects import Effect, Effects
+from pipeline.drift.per_night import numbers
 from pipeline.drift.reference import Comparison, Reference, compare, reference_of, shipped_references
 from pipeline.report.cohort_cells import Found, ages_by_site, channels_table, coverage, found, outcomes, reasons
 from pipeline.report.cohort_spreads import Histogram, Stages, histograms, stages
@@ -163,7 +165,6 @@ def _shared(
     sizes = _sizes(ledger, rows, n_person, small=small)
     if n_person < LEAST and not small:  # of so few nothing is told, whatever it is
         rows, channels = rows.clear(), channels.clear()
-    own = reference_of(rows, channels, name="own", text="")
     return Shared(
         made=now(),
         small_cells=small,
@@ -179,7 +180,7 @@ def _shared(
         stages=stages(rows, channels, small=small),
         ages=ages_by_site(persons(rows.to_dicts()), small=small),
         drift=drift if small else _without_few(drift),
-        comparisons=[(reference, compare(own, reference)) for reference in references],
+        comparisons=_compared(rows, channels, references, small=small),
     )
 
 
@@ -187,9 +188,9 @@ def _sizes(ledger: Ledger, rows: pl.DataFrame, n_person: int, *, small: bool) ->
     """Return the summary; of few persons neither their hours nor their number."""
     is_few = n_person < LEAST and not small
     facts = {
-        "Recordings": f"<{LEAST}" if len(ledger.rows) < LEAST and not small else f"{len(ledger.rows)}",
-        "With a store": f"<{LEAST}" if is_few and rows.height < LEAST else f"{rows.height}",
-        "Persons": f"<{LEAST}" if is_few else f"{n_person}",
+        "Recordings": f"<{LEAST}" if len(ledger.rows) < LEAST and not small else f"{len(ledger.rows):,}",
+        "With a store": f"<{LEAST}" if is_few and rows.height < LEAST else f"{rows.height:,}",
+        "Persons": f"<{LEAST}" if is_few else f"{n_person:,}",
     }
     if not is_few:
         facts["Hours"] = f"{rows['hours'].sum():,.1f}"
@@ -199,9 +200,28 @@ def _sizes(ledger: Ledger, rows: pl.DataFrame, n_person: int, *, small: bool) ->
 
 
 def _without_few(drift: CohortDrift) -> CohortDrift:
-    """Leave out groups of fewer than five persons, and what is said of single recordings."""
-    groups = tuple(group for group in drift.groups if group.n_person >= LEAST)
-    return CohortDrift(groups, (), drift.table)
+    """Leave out numbers that fewer than five persons of a group have, and what is said of single recordings."""
+    groups = [replace(group, effects=_of_many(group.effects)) for group in drift.groups]
+    table = {cohort: Effects(_of_many(effects.groups), ()) for cohort, effects in drift.table.items()}
+    return CohortDrift(tuple(group for group in groups if group.effects), (), table)
+
+
+def _of_many(effects: Sequence[Effect]) -> tuple[Effect, ...]:
+    return tuple(effect for effect in effects if effect.n_person >= LEAST)
+
+
+def _compared(
+    rows: pl.DataFrame, channels: pl.DataFrame, references: Sequence[Reference], *, small: bool
+) -> list[tuple[Reference, Sequence[Comparison]]]:
+    """Return how the cohort stands to references, in the numbers that five persons or more have."""
+    own = reference_of(rows, channels, name="own", text="")
+    known = rows.select("subject").hstack(numbers(rows, channels))
+    told = {
+        name
+        for name in own.spreads
+        if small or known.filter(pl.col(name).is_finite())["subject"].n_unique() >= LEAST
+    }
+    return [(one, [row for row in compare(own, one) if row.measure in told]) for one in references]
 
 
 # --- single recordings -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pipeline.report.cohort_facts import Shared
 from pipeline.report.cohort_spreads import Histogram, Stages
 from pipeline.report.page import Plot
 from pipeline.report.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, blank
+from pipeline.report.texts import cut_text, in_picture, unit_text
 
 __all__ = [
     *("coverage_plot", "drift_plot", "histogram_plot", "outcome_plot", "recording_coverage_plot"),
@@ -28,21 +29,24 @@ _OUTCOMES = {"converted": BLUE, "converted_with_findings": SKY, "excluded": GREY
 _STAGES = {"w": ORANGE, "n1": SKY, "n2": BLUE, "n3": "#003f5c", "rem": PURPLE}
 _BAR, _AXIS = 24, 90  # px a bar, and for axis and legend
 _WRAPPED_BAR, _LINE = 34, 18  # px a bar, and letters a line of its name, where names are long
-_MOST_SITE, _SHORT = 12, 24  # sites in the table of colours, and letters of their names
-_LEAST_HEIGHT = 240  # px; a legend may take half of it
+_MOST_SITE, _SHORT = 12, 20  # sites in the table of colours, and letters of their names
+_LEAST_HEIGHT = 200  # px; a legend may take half of it
+_THICKEST = 34  # px of a bar
+_NAMES = {"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1}  # an axis from top to bottom
 _TOO_FAR = 3.0  # times what is worth a remark, at which colours end
 
 
 def _bars(figure: go.Figure, n: int, title: str) -> go.Figure:
     """Lay out horizontal stacked bars, the first on top, names to the left, the legend above."""
+    height = max(n * _BAR + _AXIS + 40, _LEAST_HEIGHT)
     figure.update_layout(
         barmode="stack",
-        height=max(n * _BAR + _AXIS + 40, _LEAST_HEIGHT),
+        height=height,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left", "traceorder": "normal"},
         margin={"l": 8, "r": 28, "t": 60, "b": 44},
         xaxis={"title": {"text": title}, "gridcolor": "#e3e3e3", "rangemode": "tozero", "fixedrange": True},
-        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
-        bargap=0.2,
+        yaxis={**_NAMES, "type": "category"},
+        bargap=max(0.2, 1 - n * _THICKEST / (height - _AXIS)),
     )
     return figure
 
@@ -59,8 +63,8 @@ def outcome_plot(shared: Shared) -> Plot:
     figure = blank()
     for outcome, colour in _OUTCOMES.items():
         n = [_number(shared.outcomes[cohort][outcome]) for cohort in cohorts]
-        name = outcome.replace("_", " ")
-        figure.add_bar(y=cohorts, x=n, name=name, orientation="h", marker={"color": colour}, hovertemplate="%{x}")
+        name, names = outcome.replace("_", " "), [in_picture(cohort) for cohort in cohorts]
+        figure.add_bar(y=names, x=n, name=name, orientation="h", marker={"color": colour}, hovertemplate="%{x}")
     told = "; ".join(
         f"{cohort}: " + ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in own.items())
         for cohort, own in shared.outcomes.items()
@@ -91,12 +95,17 @@ def recording_coverage_plot(
     figure = blank(
         height=len(channels) * 18 + 60,
         margin={"l": 8, "r": 28, "t": 8, "b": 40},
-        xaxis={"title": {"text": "recordings, worst first"}, "showticklabels": False, "fixedrange": True},
-        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
+        xaxis={
+            "title": {"text": "recordings, worst first"},
+            "showticklabels": False,
+            "ticks": "",
+            "fixedrange": True,
+        },
+        yaxis=_NAMES,
     )
     figure.add_heatmap(
         z=[[None if part is None else round(100 * part, 1) for part in row] for row in parts],
-        x=names,
+        x=[in_picture(name) for name in names],
         y=channels,
         zmin=0,
         zmax=100,
@@ -116,6 +125,7 @@ def recording_coverage_plot(
 
 def histogram_plot(histogram: Histogram) -> Plot:
     """Return a histogram, cohorts side by side."""
+    unit = unit_text(histogram.unit)
     middle = [(a + b) / 2 for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)]
     width = histogram.edges[1] - histogram.edges[0]
     figure = blank(
@@ -131,11 +141,11 @@ def histogram_plot(histogram: Histogram) -> Plot:
             x=middle,
             y=[count or 0 for count in counts],
             width=width,
-            name=cohort,
+            name=in_picture(cohort),
             marker={"color": colour, "opacity": 0.7 if len(histogram.counts) > 1 else 1, "line": {"width": 0}},
-            hovertemplate=f"%{{x:.4g}} {histogram.unit}: %{{y}}",
+            hovertemplate=f"%{{x:.4g}} {unit}: %{{y}} persons",
         )
-    title = f"{histogram.text}, {histogram.unit}" if histogram.unit else histogram.text
+    title = f"{histogram.text}, {unit}" if unit else histogram.text
     figure.update_xaxes(title={"text": title}, fixedrange=True, linecolor="#9a9a9a")
     figure.update_yaxes(title={"text": "persons"}, fixedrange=True, gridcolor="#e3e3e3", rangemode="tozero")
     told = "; ".join(f"{cohort} {center}" for cohort, center in histogram.centers.items())
@@ -145,7 +155,7 @@ def histogram_plot(histogram: Histogram) -> Plot:
         f"histogram-{histogram.name.replace('_', '-')}",
         figure,
         f"Histogram of {title}. Mean and standard deviation: {told}.",
-        f"{title}: {told}.{note}",
+        f"Mean ± standard deviation: {told}.{note}",
     )
 
 
@@ -155,7 +165,7 @@ def _cycle(n: int) -> list[str]:
 
 def stage_plot(rows: Sequence[Stages]) -> Plot:
     """Return mean shares of stages, a bar a site."""
-    places = [f"{row.place} ({row.n_person})" for row in rows]
+    places = [in_picture(f"{row.place} ({row.n_person:,})") for row in rows]
     figure = blank()
     for stage, colour in _STAGES.items():
         share = [round(row.percent[stage], 1) for row in rows]
@@ -175,7 +185,7 @@ def stage_plot(rows: Sequence[Stages]) -> Plot:
         "stages-plot",
         _bars(figure, len(rows), "per cent of scored epochs"),
         f"Mean shares of sleep stages by site. {told}",
-        "Sites with their number of persons.",
+        "In brackets the number of persons.",
     )
 
 
@@ -184,30 +194,38 @@ def stage_plot(rows: Sequence[Stages]) -> Plot:
 
 def drift_plot(shared: Shared) -> Plot | None:
     """Return a table of colours: sites by numbers, how far each is from the usual; None without two sites."""
-    least = 1 if shared.small_cells else LEAST
     cells = {
-        (f"{cohort}: {effect.group}", effect.measure): (effect.center - effect.others)
-        / MEASURES[effect.measure].far
+        ((cohort, effect.group), effect.measure): round(
+            (effect.center - effect.others) / MEASURES[effect.measure].far, 1
+        )
         for cohort, effects in shared.drift.table.items()
         for effect in effects.groups
-        if effect.n >= least
     }
     if not cells:
         return None
-    worst: dict[str, float] = {}
+    worst: dict[tuple[str, str], float] = {}
     for (site, _), value in cells.items():
         worst[site] = max(worst.get(site, 0.0), abs(value))
     sites = sorted(worst, key=lambda site: -worst[site])[:_MOST_SITE]
+    names = [site if len(shared.cohorts) == 1 else f"{cohort}: {site}" for cohort, site in sites]
     measures = [name for name in MEASURES if any(measure == name for _, measure in cells)]
     figure = blank(
         height=len(measures) * _WRAPPED_BAR + 150,
         margin={"l": 8, "r": 28, "t": 8, "b": 8},
-        xaxis={"tickangle": -90, "automargin": True, "fixedrange": True, "dtick": 1},
-        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
+        xaxis={
+            "tickangle": -90,
+            "automargin": True,
+            "fixedrange": True,
+            "zeroline": False,
+            "showgrid": False,
+            "tickvals": list(range(len(sites))),
+            "ticktext": [in_picture(cut_text(name, _SHORT)) for name in names],
+        },
+        yaxis=_NAMES,
     )
     figure.add_heatmap(
         z=[[cells.get((site, measure)) for site in sites] for measure in measures],
-        x=[textwrap.shorten(site, _SHORT, placeholder="…") for site in sites],
+        text=[[in_picture(name) for name in names]] * len(measures),
         y=[_wrapped(MEASURES[name].text) for name in measures],
         zmin=-_TOO_FAR,
         zmax=_TOO_FAR,
@@ -215,7 +233,7 @@ def drift_plot(shared: Shared) -> Plot | None:
         showscale=False,
         xgap=1,
         ygap=1,
-        hovertemplate="%{x}<br>%{y}: %{z:.1f} times what is worth a remark<extra></extra>",
+        hovertemplate="%{text}<br>%{y}: %{z:.1f} times what is worth a remark<extra></extra>",
     )
     return Plot(
         "drift-plot",
@@ -249,7 +267,7 @@ def reference_plot(number: int, reference: Reference, rows: Sequence[Comparison]
         base=low,
         orientation="h",
         marker={"color": "#c9d6df"},
-        name=f"nine of ten nights of {reference.name}",
+        name=in_picture(f"nine of ten nights of {reference.name}"),
         hoverinfo="skip",
     )
     figure.add_scatter(

@@ -22,6 +22,7 @@ from pipeline.report.cohort_figures import (
     stage_plot,
 )
 from pipeline.report.page import Block, Cell, Column, Facts, Link, Page, Part, Section, Table, Text
+from pipeline.report.texts import unit_text
 from pipeline.splits.rule import AGE_BANDS
 
 __all__ = ["RECORDINGS_PAGE", "SCRIPT", "cohort_page"]
@@ -186,6 +187,8 @@ def _coverage(shared: Shared) -> list[Part]:
 
 def _nights(shared: Shared) -> list[Part]:
     plots: list[Part] = [histogram_plot(own) for own in shared.histograms if own.name != "age_years"]
+    if plots:
+        plots.insert(0, Text("The outermost bars of a histogram have what lies beyond them, too."))
     staged: list[Part] = [stage_plot(shared.stages)] if shared.stages else []
     rows: list[list[Cell]] = [
         [row.place, row.n_person, *(f"{value:.1f}" for value in row.percent.values())] for row in shared.stages
@@ -224,7 +227,7 @@ def _comparison(reference: Reference, rows: Sequence[Comparison]) -> Table:
     cells: list[list[Cell]] = [
         [
             MEASURES[row.measure].text,
-            MEASURES[row.measure].unit,
+            unit_text(MEASURES[row.measure].unit),
             _told(row.measure, row.own.center),
             _told(row.measure, row.other.center),
             f"{_told(row.measure, row.other.low)} to {_told(row.measure, row.other.high)}",

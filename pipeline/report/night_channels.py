@@ -9,11 +9,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pipeline.report.plotting import BLUE, Row, robust_range, rows
+from pipeline.report.texts import unit_text
 from pipeline.report.view import Bins, Night
 from schemas.kinds import Kind, RateClass, Shape, kind_of_channel
 from schemas.store import channel_kind
 
-__all__ = ["GROUPS", "groups_of", "overview"]
+__all__ = ["GROUPS", "N_BIN", "groups_of", "overview"]
 
 N_BIN = 1440  # of a row: about a screen's columns, and half a minute each in a night of twelve hours
 _ROW_PX = 46
@@ -53,7 +54,7 @@ def _row(night: Night, bins: Bins, channel: str) -> Row:
     if kind.shape is Shape.CODE:
         return _code_row(night, channel)
     envelope = bins.envelope(night.ds[channel].values)
-    unit = "arbitrary unit" if kind.is_arbitrary else str(attrs["units"]).replace("uV", "µV")
+    unit = "arbitrary unit" if kind.is_arbitrary else unit_text(str(attrs["units"]))
     step_ms = bins.step_s * 1000
     trace = {
         "type": "scatter",

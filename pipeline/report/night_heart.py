@@ -13,9 +13,9 @@ from pipeline.report.view import Bins, Night
 from schemas.quality import QualityFlag
 from schemas.vocabulary import EPOCH_S
 
-__all__ = ["intervals", "oxygen_and_rate", "oxygen_rows"]
+__all__ = ["FINE", "intervals", "oxygen_and_rate", "oxygen_rows"]
 
-_N_BIN = 2880  # ten seconds each in a night of eight hours
+FINE = 2880  # ten seconds each in a night of eight hours
 _MASK_PX = 16
 _RULE_PERCENT = 3  # desaturations of one rule, or the deeper ones would be drawn twice
 _MASKS = {
@@ -33,14 +33,15 @@ def oxygen_and_rate(night: Night) -> go.Figure | None:
 
 def oxygen_rows(night: Night) -> list[Row]:
     """Return the rows of that picture, as many as there are sensors for."""
-    bins = night.bins(_N_BIN)
+    bins = night.bins(FINE)
     content = []
     if "spo2" in night.channels:
         saturation = _line(night, bins, night.ds["spo2"].values, BLUE, "%{y:.1f} %", "SpO2")
-        found = saturation["y"][np.isfinite(saturation["y"])]
-        lowest = max(0.0, min([85.0, *found]) - 2)
-        traces = [saturation, _nadirs(night)]
-        content.append(Row("SpO2 (%), nadirs of 3 % falls", 110, traces, {"range": [lowest, 100.5]}))
+        nadirs = _nadirs(night)
+        drawn = np.concatenate([saturation["y"], nadirs["y"], [85.0]])  # a mean lies above the nadir within it
+        lowest = max(0.0, float(np.nanmin(drawn)) - 2)
+        traces = [saturation, nadirs]
+        content.append(Row("SpO2 (%), nadirs of falls by 3 %", 110, traces, {"range": [lowest, 100.5]}))
     rates = [_line(night, bins, values, colour, "%{y:.0f} / min", name) for name, values, colour in _rates(night)]
     if rates:
         traces = [{**rate, "showlegend": len(rates) > 1} for rate in rates]
@@ -51,7 +52,7 @@ def oxygen_rows(night: Night) -> list[Row]:
 
 def intervals(night: Night) -> go.Figure | None:
     """Return IBI and RESP over their masks; None where the night has neither."""
-    bins = night.bins(_N_BIN)
+    bins = night.bins(FINE)
     content = []
     if "ibi" in night.channels:
         envelope = _envelope(night, bins, "ibi", "%{y:.2f} s")
@@ -122,7 +123,7 @@ def _share_row(night: Night, bins: Bins) -> Row:
 
 def _mask_rows(night: Night, channel: str) -> list[Row]:
     """Return a row for every reason that holds anywhere: bars over the epochs where it does."""
-    bits = night.ds["quality"].sel(channel=channel).values
+    bits = night.ds["quality"].values[:, night.channels.index(channel)]
     found = {name: (bits & flag.value) > 0 for name, (flag, _) in _MASKS.items()}
     return [
         Row(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.report.night_channels import groups_of, overview
-from pipeline.report.night_heart import intervals, oxygen_and_rate
+from pipeline.report.night_channels import N_BIN, groups_of, overview
+from pipeline.report.night_heart import FINE, intervals, oxygen_and_rate
 from pipeline.report.night_quality import checks, legend, quality_raster, remarks
 from pipeline.report.night_spectrum import colours_of, spectrogram
 from pipeline.report.night_stages import event_counts, hypnogram, stage_minutes
@@ -62,7 +62,10 @@ def _stages(night: Night) -> list[Part]:
     minutes = ", ".join(f"{name} {m:g} min" for name, m in stage_minutes(night).items()) or "no stages"
     counts = event_counts(night)
     label = f"Hypnogram: {minutes}. Events below: {', '.join(f'{n} {k}' for k, n in counts.items()) or 'none'}."
-    caption = "Stage of every 30-s epoch; below it one row a type of event, with the number of events."
+    caption = (
+        "Stage of every 30-s epoch, REM in red; below it a row a type of event with their number: respiratory ones"
+        " in red, arousals in orange, others in grey."
+    )
     plot = Plot("plot-stages", hypnogram(night), label.replace("_", " "), caption, is_time=True)
     indices = indices_table(night)
     return [plot, *events_parts(night), *([indices] if indices else [])]
@@ -86,7 +89,8 @@ def _oxygen(night: Night) -> list[Part]:
     label = "Oxygen saturation and heart rate over the night."
     if "spo2" in night.channels and np.isfinite(values := night.ds["spo2"].values).any():
         label += f" Saturation: mean {np.nanmean(values):.1f} %, lowest {np.nanmin(values):.1f} %."
-    caption = "Means of short bins; triangles are the nadirs of falls by 3 % or more."
+    step_s = night.bins(FINE).step_s
+    caption = f"Means of {step_s:g} s; triangles are the nadirs of falls by 3 % or more, each at its own depth."
     return [Plot("plot-oxygen", figure, label, caption, is_time=True)]
 
 
@@ -95,14 +99,19 @@ def _derived(night: Night) -> list[Part]:
     if figure is None:
         return [Text("The night has neither inter-beat intervals nor respiration; the findings say why.")]
     label = "Inter-beat intervals and respiration over the night, with what is missing or doubtful in them."
-    caption = "Least and greatest value of short bins. Bars below: the epochs in which the reason holds."
+    step_s = night.bins(FINE).step_s
+    caption = (
+        f"Least and greatest value of every {step_s:g} s; a rare spike leaves the frame. Bars below: the epochs in"
+        " which the reason holds."
+    )
     return [Plot("plot-derived", figure, label, caption, is_time=True)]
 
 
 def _channels(night: Night) -> list[Part]:
+    step_s = night.bins(N_BIN).step_s
     caption = (
-        "Least and greatest value of every bin; the axis shows the 1st to the 99th percentile of these, so a rare "
-        "spike leaves the frame. A gap is missing."
+        f"Least and greatest value of every {step_s:g} s; the axis shows the 1st to the 99th percentile of these,"
+        " so a rare spike leaves the frame. A gap is missing."
     )
     parts: list[Part] = []
     for number, (group, names) in enumerate(groups_of(night).items(), 1):
@@ -116,5 +125,5 @@ def _channels(night: Night) -> list[Part]:
 def _quality(night: Night) -> list[Part]:
     hours = night.n_epoch * EPOCH_S / 3600
     label = f"Quality of {len(night.channels)} channels over {hours:.1f} hours; the table below has the numbers."
-    plot = Plot("plot-quality", quality_raster(night), label, "One column an epoch.", is_time=True)
+    plot = Plot("plot-quality", quality_raster(night), label, "One column an epoch of 30 s.", is_time=True)
     return [legend(), plot, remarks(night), *checks(night)]

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from pipeline.report.page import Block, Cell, Column, Part, Table, Text
 from pipeline.report.plotting import Row, rows
+from pipeline.report.texts import unit_text
 from pipeline.report.view import Night
 from schemas.checks import CHECKS
 from schemas.store import meanings_of
@@ -76,7 +77,7 @@ def remarks(night: Night) -> Table:
 def _measured(night: Night, channel: str) -> tuple[Cell, Cell, Cell]:
     attrs = night.ds[channel].attrs
     found = attrs.get("quality_measures", {})
-    unit = _unit_text(attrs.get("source_unit", attrs["units"]))
+    unit = _after_number(attrs.get("source_unit", attrs["units"]))
     amplitude, hum, hum_hz = (found.get(name) for name in ("amplitude", "mains_amplitude", "mains_hz"))
     return (
         None if amplitude is None else f"{amplitude:.3g}{unit}",
@@ -85,8 +86,9 @@ def _measured(night: Night, channel: str) -> tuple[Cell, Cell, Cell]:
     )
 
 
-def _unit_text(unit: str) -> str:
-    return "" if unit == "1" else f" {unit.replace('uV', 'µV')}"
+def _after_number(unit: str) -> str:
+    text = unit_text(unit)
+    return f" {text}" if text else ""
 
 
 def checks(night: Night) -> list[Part]:
@@ -101,7 +103,7 @@ def checks(night: Night) -> list[Part]:
             spec = CHECKS[name]
             said = "remarked on" if spec.code in found else "no remark"
             rows_.append(
-                [name.replace("_", " "), spec.measure, f"{limit:g}{_unit_text(spec.unit)}", said, spec.code]
+                [name.replace("_", " "), spec.measure, f"{limit:g}{_after_number(spec.unit)}", said, spec.code]
             )
     heads: list[Column | str] = ["check", "remarks on", Column("limit", is_number=True), "this night", "code"]
     table = Table("Checks with their limits", heads, rows_)

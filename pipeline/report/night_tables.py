@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pipeline.report.night_stages import event_counts, stage_minutes
 from pipeline.report.page import Block, Cell, Column, Facts, Part, Table, Text
+from pipeline.report.texts import unit_text
 from pipeline.report.view import Night
 from schemas.findings import FINDINGS, Finding, Severity
 from schemas.indices import INDICES
@@ -24,15 +27,16 @@ _PROCESSING = (
     *("reference", "band (Hz)", "resampler", "polarity", "beyond packing"),
 )
 _NUMBERS = ("source Hz", "stored Hz", "unit factor", "night factor", "beyond packing")
+_LOOKED = {"yes": "Looked for", "partly": "Looked for in part", "no": "Not looked for"}  # classes of events
 _MOST_RUNS = 6  # runs of epochs that a finding's row lists
 
 
 def summary(night: Night) -> Facts:
     """Return what a person wants to know first."""
-    a, minutes = night.ds.attrs, stage_minutes(night)
+    ds, a, minutes = night.ds, night.ds.attrs, stage_minutes(night)
     severities = [row["severity"] for row in a["findings"]]
     counts = ", ".join(f"{n} {kind}" for kind in _ORDER if (n := severities.count(kind))) or "none"
-    n_fall = int((night.ds["desaturation_rule_percent"] == 3).sum())
+    n_fall = np.count_nonzero(ds["desaturation_rule_percent"].values == 3)
     stages = ", ".join(f"{name} {m:g} min" for name, m in minutes.items()) or "none"
     return Facts(
         [
@@ -45,7 +49,7 @@ def summary(night: Night) -> Facts:
             ("Begins", _clock(night.start_s) if night.has_clock else "time of day unknown"),
             ("Stages", f"{stages} ({a['stage_scheme']})"),
             ("Channels", len(night.channels)),
-            ("Found", f"{night.ds.sizes['beat']} beats, {night.ds.sizes['breath']} breaths, {n_fall} falls of 3 %"),
+            ("Derived", f"{ds.sizes['beat']:,} beats, {ds.sizes['breath']:,} breaths, {n_fall:,} falls of 3 %"),
             ("Findings", counts),
         ]
     )
@@ -63,12 +67,14 @@ def _clock(seconds: float) -> str:
 def events_parts(night: Night) -> list[Part]:
     """Return which classes of events were looked for, and how many of each type were scored."""
     scored = night.ds.attrs["event_scored"]
-    looked = "; ".join(
-        f"{how}: {', '.join(k for k in scored if scored[k] == how)}" for how in dict.fromkeys(scored.values())
-    )
+    told = [
+        f"{words}: {', '.join(names)}."
+        for how, words in _LOOKED.items()
+        if (names := [name for name in scored if scored[name] == how])
+    ]
     rows: list[list[Cell]] = [[name.replace("_", " "), n] for name, n in event_counts(night).items()]
     table = Table("Scored events", ["type", Column("events", is_number=True)], rows)
-    return [Text(f"Events that were looked for ({looked or _UNKNOWN})."), *([table] if rows else [])]
+    return [Text(" ".join(told) or "Which events were looked for is not known."), *([table] if rows else [])]
 
 
 def findings_parts(night: Night) -> list[Part]:
@@ -120,7 +126,7 @@ def _unit(channel: str, attrs: Mapping[str, Any]) -> str:
     kind = channel_kind(channel)
     if kind.shape is Shape.CODE:
         return "code"
-    return "arbitrary" if kind.is_arbitrary else str(attrs["units"]).replace("uV", "µV")
+    return "arbitrary" if kind.is_arbitrary else unit_text(str(attrs["units"]))
 
 
 def _night_factor(attrs: Mapping[str, Any]) -> str | None:
@@ -128,7 +134,7 @@ def _night_factor(attrs: Mapping[str, Any]) -> str | None:
     if "night_factor" not in attrs:
         return None
     unit = attrs["source_unit"]
-    return f"{attrs['night_factor']:.4g}{'' if unit == '1' else f' {unit}'}"
+    return f"{attrs['night_factor']:.4g}{unit_text(unit) and f' {unit_text(unit)}'}"
 
 
 def _band(attrs: Mapping[str, Any]) -> str:

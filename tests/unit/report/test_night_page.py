@@ -199,6 +199,14 @@ def test_heart_rate_is_that_of_the_intervals(ds: xr.Dataset) -> None:
     assert set(rate[rate.size // 5 :].tolist()) == {60.0}
 
 
+def test_the_deepest_nadir_is_in_the_frame(ds: xr.Dataset) -> None:
+    """A nadir lies below the means that are drawn, and the axis reaches it."""
+    ds["desaturation_nadir_percent"].values[:] = 61.5
+    figure = oxygen_and_rate(Night(ds))
+    assert figure is not None
+    assert figure.layout.yaxis.range[0] == 59.5
+
+
 def test_masks_are_drawn_below_what_they_hide(ds: xr.Dataset) -> None:
     """Every reason that holds has a row with the number of its epochs; one that never holds has none."""
     figure = intervals(Night(ds))

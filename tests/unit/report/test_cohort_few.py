@@ -1,0 +1,89 @@
+"""Nights are not persons: what many nights of a few persons have is not told, neither in words nor in a picture."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.report_cohort import write_output
+from pipeline.catalog.cells import LEAST
+from pipeline.catalog.table import FILES, encoded, open_table
+from pipeline.drift.effects import compare_groups
+from pipeline.report.cohort_facts import CohortFacts, cohort_facts
+from pipeline.report.cohort_figures import drift_plot
+from pipeline.report.texts import cut_text, in_picture, unit_text
+
+SITES = {f"site {k:02d}": f"Site <b>of a hospital & its ward</b> {k:02d}" for k in range(12)}
+FEW = SITES["site 07"]  # whose gain is wrong
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nights at twelve sites with long names; of one site all are two persons'."""
+    folder = tmp_path_factory.mktemp("few")
+    write_output(folder, 120)
+    who = pl.when(pl.col("site") == "site 07").then(pl.lit("made-up/a") + (pl.int_range(pl.len()) % 2).cast(str))
+    rows = open_table(folder).with_columns(who.otherwise("subject").alias("subject"))
+    (folder / FILES["catalog"]).write_bytes(encoded(rows.with_columns(pl.col("site").replace(SITES))))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def facts(out: Path) -> CohortFacts:
+    return cohort_facts(out)
+
+
+def test_groups_know_their_persons() -> None:
+    """Persons are counted where they have the number, and every recording is somebody's where nobody says whose."""
+    hours = np.r_[np.full(6, 8.0), np.nan, np.full(6, 7.0)]
+    labels, persons = ["a"] * 7 + ["b"] * 6, [*"aabbccd", *"efghij"]
+    found = compare_groups({"hours": hours}, labels, persons)
+    assert {effect.group: (effect.n, effect.n_person) for effect in found.groups} == {"a": (6, 3), "b": (6, 6)}
+    alone = compare_groups({"hours": hours}, labels)
+    assert {effect.n_person for effect in alone.groups} == {6}
+
+
+def test_a_site_of_few_persons_is_not_compared_in_public(out: Path, facts: CohortFacts) -> None:
+    """It differs, as the page that is not shared tells; the shared one knows nothing of it."""
+    assert [group.name for group in cohort_facts(out, small_cells=True).shared.drift.groups] == [FEW]
+    assert facts.shared.drift.groups == ()
+    told = [effect for effects in facts.shared.drift.table.values() for effect in effects.groups]
+    assert FEW not in {effect.group for effect in told}
+    assert min(effect.n_person for effect in told) >= LEAST
+
+
+def test_references_are_compared_in_what_many_have(out: Path, facts: CohortFacts, tmp_path: Path) -> None:
+    """A number that many nights of four persons have is not set beside another cohort's."""
+    (told,) = [{row.measure for row in rows} for _, rows in facts.shared.comparisons[:1]]
+    assert {"hours", "arousal_index"} <= told
+    other = shutil.copytree(out, tmp_path / "out")
+    number = pl.int_range(pl.len())
+    person = pl.when(number < 20).then(pl.lit("made-up/a") + (number % 4).cast(str)).otherwise("subject")
+    index = pl.when(number < 20).then("arousal_index").otherwise(None)
+    rows = open_table(other).with_columns(person.alias("subject"), index.alias("arousal_index"))
+    (other / FILES["catalog"]).write_bytes(encoded(rows))
+    (few,) = [{row.measure for row in rows} for _, rows in cohort_facts(other).shared.comparisons[:1]]
+    assert told - few == {"arousal_index"}
+
+
+def test_sites_of_a_picture_keep_their_columns(facts: CohortFacts) -> None:
+    """Long names that begin alike stay apart, and what looks like markup is shown as it is."""
+    plot = drift_plot(facts.shared)
+    assert plot is not None
+    (table,) = plot.figure.data
+    labels = plot.figure.layout.xaxis.ticktext
+    assert len(labels) == len(table.z[0]) == 11
+    assert set(labels) == {"Site &lt;b&gt;of a hospit…"}
+    assert set(table.text[0]) == {in_picture(name) for name in SITES.values() if name != FEW}
+    assert all(value is None or value == round(value, 1) for row in table.z for value in row)
+
+
+def test_texts() -> None:
+    """Units, markup and lengths."""
+    assert [unit_text(unit) for unit in ("1", "uV", "mV")] == ["", "µV", "mV"]
+    assert in_picture("a<b>&amp;") == "a&lt;b&gt;&amp;amp;"
+    assert [cut_text(text, 5) for text in ("abcde", "abcdef", "abc def")] == ["abcde", "abcd…", "abc…"]

@@ -79,6 +79,7 @@ shown: list[tuple[str, ...]] = []
 
 def test_half_of_the_batches_see_only_some_of_the_modalities(tmp_path: Path) -> None:
     """Every subset is drawn sooner or later, never none; without dropout all are seen; the seed decides."""
+    shown.clear()
     for n_step, share in ((80, 0.5), (20, 0.5), (5, 0.0)):
         run = tiny_run(n_step)
         model = _Listening(run.model, task("stage5"))
@@ -89,6 +90,16 @@ def test_half_of_the_batches_see_only_some_of_the_modalities(tmp_path: Path) -> 
     assert set(whole) == {MODALITIES}
     assert len(set(first)) == 7
     assert 20 <= sum(names != MODALITIES for names in first) <= 60
+
+
+def test_a_drawn_subset_is_never_all(tmp_path: Path) -> None:
+    """Where every batch is to lose something, each does."""
+    shown.clear()
+    run = tiny_run(20)
+    model = _Listening(run.model, task("stage5"))
+    finetune(model, repeat(batch_of(MODALITIES, n=2)), tmp_path, run.optim, {}, modality_dropout=1.0)
+    assert len(shown) == 20
+    assert {len(names) for names in shown} == {1, 2}
 
 
 def test_sensors_that_drop_out_midway_change_only_their_tokens(trained: Downstream) -> None:
@@ -144,7 +155,7 @@ def test_a_probe_drops_nothing_of_its_network() -> None:
         model = Downstream(config, task("stage5"), is_frozen=is_frozen).train()
         one, other = (model.encode(batch, ["ibi"])["ibi"] for _ in range(2))
         assert torch.equal(one, other) == is_frozen
-        assert one.requires_grad != is_frozen
+        assert any(p.requires_grad for p in model.network.parameters()) != is_frozen
         assert model.head.training
 
 
@@ -184,26 +195,6 @@ def test_steps_of_fine_tuning_are_those_of_the_book(tmp_path: Path) -> None:
         book.step()
     for name, expected in other.state_dict().items():
         assert torch.allclose(model.state_dict()[name], expected, atol=1e-6), name
-
-
-def test_a_night_is_its_cls_and_its_mean_token() -> None:
-    """Both over what is valid alone: padding behind the night, or a sensor that is lost, changes neither."""
-    model = Downstream(tiny_run().model, task("sex")).eval()
-    model.head = torch.nn.Identity()  # type: ignore[assignment]
-    batch = batch_of(("ibi",))
-    batch.valid["ibi"][0, 1:3] = False
-    with torch.no_grad():
-        encoded = model.network("ibi", batch.samples["ibi"], batch.valid["ibi"])
-        found = model(batch)
-    expected = torch.cat([encoded[0, 0], encoded[0, 1:][batch.valid["ibi"][0]].mean(dim=0)])
-    assert torch.allclose(found[0], expected, atol=1e-6)
-
-
-def test_a_probe_sees_what_the_network_sees_in_use() -> None:
-    """While the head is trained, the frozen network drops nothing."""
-    model = Downstream(tiny_run().model, task("stage5"), is_frozen=True).train()
-    assert model.head.training
-    assert not model.network.training
 
 
 def test_every_task_has_a_loss_and_unknown_labels_have_none() -> None:

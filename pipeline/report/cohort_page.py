@@ -21,6 +21,7 @@ from pipeline.report.cohort_figures import (
     reference_plot,
     stage_plot,
 )
+from pipeline.report.cohort_spreads import Histogram
 from pipeline.report.page import Block, Cell, Column, Facts, Link, Page, Part, Section, Table, Text
 from pipeline.report.texts import unit_text
 from pipeline.splits.rule import AGE_BANDS
@@ -186,9 +187,7 @@ def _coverage(shared: Shared) -> list[Part]:
 
 
 def _nights(shared: Shared) -> list[Part]:
-    plots: list[Part] = [histogram_plot(own) for own in shared.histograms if own.name != "age_years"]
-    if plots:
-        plots.insert(0, Text("The outermost bars of a histogram have what lies beyond them, too."))
+    plots = _distributions([own for own in shared.histograms if own.name != "age_years"])
     staged: list[Part] = [stage_plot(shared.stages)] if shared.stages else []
     rows: list[list[Cell]] = [
         [row.place, row.n_person, *(f"{value:.1f}" for value in row.percent.values())] for row in shared.stages
@@ -200,8 +199,23 @@ def _nights(shared: Shared) -> list[Part]:
     return [*staged, *table, *plots] or [Text(f"Fewer than {LEAST} persons have numbers to show.")]
 
 
+def _distributions(histograms: Sequence[Histogram]) -> list[Part]:
+    """Return a histogram each, and a table of those whose bars are all of few persons."""
+    plots: list[Part] = [histogram_plot(own) for own in histograms if own.has_bars]
+    if plots:
+        plots.insert(0, Text("The outermost bars of a histogram have what lies beyond them, too."))
+    rows: list[list[Cell]] = [
+        [own.text, unit_text(own.unit), cohort, center]
+        for own in histograms
+        if not own.has_bars
+        for cohort, center in own.centers.items()
+    ]
+    columns: Heads = ["number", "unit", "cohort", Column("mean ± standard deviation", is_number=True)]
+    return [*plots, Table("Numbers whose bars are all of few persons", columns, rows)] if rows else plots
+
+
 def _persons(shared: Shared) -> list[Part]:
-    ages: list[Part] = [histogram_plot(own) for own in shared.histograms if own.name == "age_years"]
+    ages = _distributions([own for own in shared.histograms if own.name == "age_years"])
     bands = ("0", *map(str, AGE_BANDS))
     ends = (*(f"{int(edge) - 1}" for edge in bands[1:]), "")
     names = [f"{low} to {high}" if high else f"{low} and more" for low, high in zip(bands, ends, strict=True)]

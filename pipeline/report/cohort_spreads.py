@@ -43,6 +43,11 @@ class Histogram:
     counts: Mapping[str, tuple[int | None, ...]]
     centers: Mapping[str, str]
 
+    @property
+    def has_bars(self) -> bool:
+        """Whether any bar is told."""
+        return any(count for counts in self.counts.values() for count in counts)
+
 
 def histograms(recordings: pl.DataFrame, channels: pl.DataFrame, *, small: bool) -> list[Histogram]:
     """Return how length, age and the numbers of `MEASURES` are distributed; those that few have are left out.

@@ -75,6 +75,8 @@ def _spectrogram(night: Night) -> list[Part]:
     channel = night.primary("eeg")
     if channel is None:
         return [Text("The night has no EEG.")]
+    if not np.isfinite(night.ds[channel].values).any():
+        return [Text(f"{channel} is missing all night; the findings say why.")]
     figure = spectrogram(night, channel)
     label = f"Spectrogram of {channel}, 0.5 to 30 Hz over the night."
     colours = colours_of(figure)

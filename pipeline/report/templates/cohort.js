@@ -33,8 +33,10 @@
       link.href = row.page;
       head.append(link);
     }
-    made.append(head, cell("td", row.outcome.replaceAll("_", " ")), cell("td", row.site),
-      cell("td", row.finding.join(" ")), cell("td", row.why), cell("td", row.z || "", "number"));
+    const codes = cell("td", "");
+    for (const code of row.finding) codes.append(cell("span", code, "code"), " ");
+    made.append(head, cell("td", row.outcome.replaceAll("_", " ")), cell("td", row.site), codes,
+      cell("td", row.why), cell("td", row.z || "", "number"));
     return made;
   }
 

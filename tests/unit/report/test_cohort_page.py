@@ -170,6 +170,17 @@ def test_a_cohort_of_few_says_little(tmp_path: Path) -> None:
     assert f"&lt;{LEAST}" in page
 
 
+def test_numbers_without_a_bar_stand_in_a_table(tmp_path: Path) -> None:
+    """Of so few persons that every bar is withheld there is no empty picture; mean and deviation are told."""
+    write_output(tmp_path, 12)
+    page = write_cohort_report(tmp_path, worst=0).page.read_text("utf-8")
+    bars = re.findall(r'id="(histogram-[a-z0-9-]+)-figure">(.*?)</script>', page)
+    assert [name for name, text in bars if not any(any(trace["y"]) for trace in json.loads(text)["data"])] == []
+    caption = page.partition("Numbers whose bars are all of few persons")[2]
+    assert "ahi_hp3r_aasm15" in caption
+    assert "±" in caption
+
+
 def test_bad_input_is_told(tmp_path: Path) -> None:
     """No ledger, no such folder, a URL that is none: one sentence each, and nothing is written."""
     (tmp_path / "empty").mkdir()

@@ -147,6 +147,7 @@ def test_page_of_a_night_that_nobody_scored(make_night: MakeNight) -> None:
         "unknown, female",
         "Nothing was found.",
         "0 beats",
+        "eeg_c4_m1 is missing all night",
     ):
         assert words in html.words
     assert "Scored events" not in html.words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from model.data import Loader, open_nights, open_pairs, open_windows
 from model.data.dropout import SensorDropout
 from model.data.loader import Options
+from schemas.errors import CheckpointInvalid
 from schemas.shard import modality_kind
 from schemas.store import MISSING
 from schemas.vocabulary import Modality
@@ -104,3 +106,25 @@ def test_sensors_fail_anew_in_every_pass_and_rank(tmp_path: Path) -> None:
     first, second = passes(0), passes(1)
     assert all(torch.equal(a, b) for a, b in zip(first, passes(0), strict=True))
     assert len({tuple(lost.flatten().tolist()) for lost in (*first, *second)}) == 4
+
+
+@pytest.mark.parametrize("n_before", [1, 4])
+def test_a_place_lies_behind_the_batch_that_was_given(shards: Path, n_before: int) -> None:
+    """What another loader gives from a place on is what the iteration that was not left gives next."""
+    first, second = (open_pairs(shards, window=8, batch=4) for _ in range(2))
+    batches = iter(first)
+    for _ in range(n_before):
+        next(batches)
+    second.load_state_dict(first.state_dict())
+    for expected, found in zip(islice(batches, 20), second, strict=False):
+        assert list(found.samples) == list(expected.samples)
+        assert torch.equal(found.recording, expected.recording)
+        assert torch.equal(found.start, expected.start)
+
+
+@pytest.mark.parametrize("other", [Options(n_person=2), Options(in_bed_only=False)])
+def test_a_place_among_other_epochs_is_refused(shards: Path, other: Options) -> None:
+    """The same recordings with fewer persons, or more of each night, are other data."""
+    state = open_pairs(shards, window=8, batch=4).state_dict()
+    with pytest.raises(CheckpointInvalid, match="other data"):
+        open_pairs(shards, window=8, batch=4, options=other).load_state_dict(state)

@@ -26,6 +26,7 @@ from benchmarks import campaign, evidence, quotes
 from benchmarks.checks_campaign import checks
 from benchmarks.convert import MOST_CPU, MOST_MEMORY
 from benchmarks.evidence import Bar, Campaign, Figures, Key, Parameters, Progress
+from benchmarks.gpu_steps import gpu_steps
 from benchmarks.loader import loader_cost
 from benchmarks.measure import THREAD_SETTINGS, Spread, run
 from benchmarks.operation import scale
@@ -476,6 +477,20 @@ CAMPAIGNS = {  # those that measure time come last
         ),
         (*_conversion_bars("shhs"), *_conversion_bars("mesa")),
         "tests/unit/test_benchmarks.py::test_figures_are_written",
+    ),
+    "training-step-gpu": Campaign(  # last: where nobody has brought figures it ends the run
+        gpu_steps,
+        {"batches": [320, 64]},
+        ("model/*.py", "model/data/*.py", "benchmarks/train_step.py", "benchmarks/gpu_steps.py"),
+        (
+            Bar("batch_320.eeg-ecg.share_of_matrix", least=0.45),
+            *(
+                Bar(f"batch_{size}.with_data.{pair}.wait_share", most=0.02)
+                for size in (320, 64)
+                for pair in ("eeg-ecg", "eeg-ibi", "ibi-resp")
+            ),
+        ),
+        "tests/unit/model/test_train_step.py::test_figures_of_a_gpu_are_brought",
     ),
 }
 

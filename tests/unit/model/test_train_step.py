@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import train_step
+from benchmarks.gpu_steps import brought
 from benchmarks.train_step import made_up, operations
 from model.config import preset
 from model.encoder import Sleep2Vec
@@ -37,3 +39,17 @@ def test_a_step_is_timed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
         figures = found["-".join(pair)]
         assert figures["share_of_matrix"] > 0
         assert figures["windows_a_second"] == pytest.approx(4 / (figures["step_ms"] / 1e3))
+
+
+def test_figures_of_a_gpu_are_brought(tmp_path: Path) -> None:
+    """What was measured elsewhere is taken as it is; nothing, a processor's or another batch's is refused."""
+    with pytest.raises(FileNotFoundError, match="on a machine with a GPU"):
+        brought(tmp_path, 64)
+    path = tmp_path / "batch-64.json"
+    whole = {"batch": 64, "device": "NVIDIA", "with_data": {}}
+    path.write_text(json.dumps(whole))
+    assert brought(tmp_path, 64) == whole
+    for wrong in ({"device": "CPU"}, {"batch": 2}):
+        path.write_text(json.dumps(whole | wrong))
+        with pytest.raises(ValueError, match="saw"):
+            brought(tmp_path, 64)

@@ -213,7 +213,7 @@ def test_an_interruption_leaves_everything_consistent(tmp_path: Path) -> None:
     done = [key for _, key in read_ledger(out).rows]
     assert [f"{key}.zarr" for key in done] == os.listdir(out / "stub")
     log.unlink()
-    report = run(make_plan(root, out), convert, workers=2)
+    report = run(make_plan(root, out), convert)
     assert (3 - len(done), 0) == (report.n_converted, report.n_leftover)
     assert sorted({"a", "b", "c"} - set(done)) == sorted(log.read_text().split())
 

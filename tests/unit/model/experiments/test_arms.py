@@ -12,9 +12,9 @@ import torch
 
 from model import checkpoint
 from model.batch import Batch
-from model.config import RunConfig
+from model.config import RunConfig, with_values
 from model.downstream import Downstream
-from model.experiments import few_shot, leave_modality_out, left_out_cohort, sensor_dropout
+from model.experiments import ablation, few_shot, leave_modality_out, left_out_cohort, scaling, sensor_dropout
 from model.experiments.arms import Tuning, pretrained, tuned
 from model.experiments.lab import Lab, Plan
 from model.metrics import kappa
@@ -105,6 +105,7 @@ class _Bench(Lab):
         *,
         n_person: int | None = None,
     ) -> Path:
+        begun.append((name, dict(values or {}), n_person))
         return Path(f"{seed}-{name}")
 
     def tuned(self, seed: int, name: str, checkpoint: Path | None, **changes: Any) -> Downstream:
@@ -113,12 +114,14 @@ class _Bench(Lab):
 
 
 asked: list[tuple[str, str | None, dict[str, Any]]] = []
+begun: list[tuple[str, dict[str, Any], int | None]] = []
 
 
 @pytest.fixture
 def lab(places: list[Path], tmp_path: Path) -> Lab:
     """Three modalities, one seed."""
     asked.clear()
+    begun.clear()
     return _Bench(Plan(modalities=ALL, n_draw=5), places[0], tmp_path)
 
 
@@ -149,6 +152,8 @@ def test_both_losses_are_asked_inside_and_outside(lab: Lab) -> None:
     for one, other in (rows[:2], rows[2:]):
         assert one["difference"] == pytest.approx(one["kappa"] - other["kappa"])
     assert [start for _, start, _ in asked] == ["0-pretrained-DASH", "0-pretrained-InfoNCE"]
+    dash, plain = (with_values(lab.run(0), values).loss for _, values, _ in begun)
+    assert (dash, plain) == (lab.run(0).loss, lab.run(0).loss.plain())
 
 
 def test_few_labels_are_the_same_for_both_arms(lab: Lab) -> None:
@@ -181,3 +186,47 @@ def test_what_a_modality_is_worth(lab: Lab, *, is_retrained: bool) -> None:
     assert [changes.get("modalities") for _, _, changes in asked[1:]] == [
         tuple(name for name in ALL if name != row["without"]) for row in rows[1:] if is_retrained
     ]
+
+
+def test_a_grid_changes_one_thing_at_a_time(lab: Lab) -> None:
+    """A term of the loss while pre-training, the mix or the beginning while fine-tuning; all beside the whole."""
+    arms = {"no site": {"loss.site": None}, "even mix": {"fusion": "even"}, "no start": {"pretraining": False}}
+    rows = ablation.run(lab, ablation.Settings(arms)).rows
+    assert begun == [("pretrained", {}, None), ("pretrained-no-site", {"loss.site": None}, None), begun[0]]
+    assert asked == [
+        ("whole", "0-pretrained", {}),
+        ("arm-no-site", "0-pretrained-no-site", {"is_fusion_learnt": True}),
+        ("arm-even-mix", "0-pretrained", {"is_fusion_learnt": False}),
+        ("arm-no-start", None, {"is_fusion_learnt": True}),
+    ]
+    for number, row in enumerate(rows, start=1):
+        assert row["kappa"] == pytest.approx(_kappa(lab, number, ALL))
+        assert row.get("difference", 0.0) == pytest.approx(rows[0]["kappa"] - row["kappa"])
+
+
+def test_scaling_changes_one_axis_at_a_time(lab: Lab) -> None:
+    """Persons and width of pre-training, modalities of fine-tuning; the error is one less κ with what was seen."""
+    rows = scaling.run(lab, scaling.Settings((4,), (8,), (1, 3))).rows
+    wide = {"model.width": 8, "model.token_width": 8, "model.ffn_width": 16}
+    assert [(values, n) for _, values, n in begun] == [({}, 4), (wide, None), ({}, None), ({}, None)]
+    seen = [changes["modalities"] for _, _, changes in asked]
+    assert seen == [ALL, ALL, ALL[:1], ALL]
+    for number, (row, subset) in enumerate(zip(rows, seen, strict=True), start=1):
+        assert row["error"] == pytest.approx(1 - _kappa(lab, number, subset))
+
+
+def test_arms_that_are_made_otherwise_are_others(places: list[Path], tmp_path: Path) -> None:
+    """A plan's checkpoint is for arms that ask for nothing else; an arm's own numbers come before the plan's."""
+    values = {"loss.margin": 0.3, "optim.n_step": 1, "optim.batch": 4, "optim.window": 12, "model.n_layer": 1}
+    plan = Plan(values=values, checkpoint="given", modalities=SLOW)
+    lab = Lab(plan, places[0], tmp_path)
+    assert lab.run(3).loss.margin == 0.3
+    assert lab.run(3, {"loss.margin": 0.5}).loss.margin == 0.5
+    assert (lab.run(3).seed, lab.run(3).model.modalities) == (3, SLOW)
+    assert lab.pretrained(0) == Path("given")
+    made = [lab.pretrained(0, "own", {"loss.margin": margin}) for margin in (0.0, 0.5)]
+    made.append(lab.pretrained(0, "own", n_person=1))
+    made.append(lab.pretrained(1, "own", n_person=1))
+    assert len({*made, Path("given")}) == 5
+    assert [checkpoint.load(path)[1]["config"]["loss"]["margin"] for path in made] == [0.0, 0.5, 0.3, 0.3]
+    assert made[0] == lab.pretrained(0, "own", {"loss.margin": 0.0})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,36 @@ def test_paper_waits_for_no_plot(chromium: Browser, page: Path) -> None:
     assert view.run("window.printed") == 10
     assert view.run("document.querySelectorAll('.plot > .plot-container').length") == 10
     assert view.errors == []
+
+
+def test_what_is_seen_is_drawn_first(chromium: Browser, page: Path) -> None:
+    """Whoever comes by a link to a section sees its plots before those above it, and the page says when."""
+    view = chromium.open(page)
+    early = (
+        "addEventListener('DOMContentLoaded', () => new MutationObserver(() => { window.first ||="
+        "[...document.querySelectorAll('.plot:has(.main-svg)')].map((plot) => plot.id); }"
+        ").observe(document.body, { attributeFilter: ['data-state'] }))"
+    )
+    view.call("Page.addScriptToEvaluateOnNewDocument", source=early)
+    view.call("Page.navigate", url="about:blank")
+    view.call("Page.navigate", url=f"{page.absolute().as_uri()}#quality")
+    view.wait_for("window.first && document.body.dataset.state === 'drawn'")
+    first = view.run("window.first")
+    assert "plot-quality" in first
+    assert "plot-stages" not in first
+    readable_s, drawn_s = chromium.time(page)
+    assert 0 < readable_s < drawn_s
+
+
+def test_a_page_is_built_without_dask(page: Path, tmp_path: Path) -> None:
+    """The array library that takes longer to import than a page to build is not imported."""
+    (store,) = page.parents[3].glob("synthetic/*.zarr")
+    code = (
+        "import sys; from pathlib import Path; from pipeline.report.recording import write_recording_page;"
+        f"write_recording_page(Path({str(store)!r}), Path({str(tmp_path)!r}));"
+        "sys.exit('dask.array' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_moving_while_plots_are_drawn(chromium: Browser, page: Path) -> None:

@@ -42,6 +42,7 @@
   }
 
   async function drawAll() {
+    document.getElementById(location.hash.slice(1))?.scrollIntoView(); // the browser goes there later
     while (left.size) {
       const seen = [...left].find(isSeen);
       if (!seen) await readable();

@@ -14,7 +14,15 @@ from model import checkpoint
 from model.batch import Batch
 from model.config import RunConfig, with_values
 from model.downstream import Downstream
-from model.experiments import ablation, few_shot, leave_modality_out, left_out_cohort, scaling, sensor_dropout
+from model.experiments import (
+    ablation,
+    auc_by_number,
+    few_shot,
+    leave_modality_out,
+    left_out_cohort,
+    scaling,
+    sensor_dropout,
+)
 from model.experiments.arms import Tuning, pretrained, tuned
 from model.experiments.lab import Lab, Plan
 from model.metrics import kappa
@@ -213,6 +221,31 @@ def test_scaling_changes_one_axis_at_a_time(lab: Lab) -> None:
     assert seen == [ALL, ALL, ALL[:1], ALL]
     for number, (row, subset) in enumerate(zip(rows, seen, strict=True), start=1):
         assert row["error"] == pytest.approx(1 - _kappa(lab, number, subset))
+
+
+class _Knows(Downstream):
+    """Answers who is female for sure."""
+
+    def forward(self, batch: Batch, modalities: Sequence[str] | None = None) -> torch.Tensor:
+        return 10.0 * torch.nn.functional.one_hot(batch.metadata.sex.clamp(min=0), 2)
+
+
+class _AllKnow(Lab):
+    """Has what knows it all, whatever is asked for."""
+
+    def tuned(self, seed: int, name: str, checkpoint: Path | None, **changes: Any) -> Downstream:
+        return _Knows(_run(ALL).model, task("sex"))
+
+    def pretrained(self, *_: object, **__: object) -> Path:
+        return self.out
+
+
+def test_who_knows_all_has_the_whole_area(places: list[Path], tmp_path: Path) -> None:
+    """With one modality, two or three; a subset of each size at least."""
+    lab = _AllKnow(Plan(modalities=ALL, split="train", n_draw=5), places[0], tmp_path)
+    rows = auc_by_number.run(lab, auc_by_number.Settings(n_each=2)).rows
+    assert [(row["n_modality"], row["n_subset"]) for row in rows] == [(1, 2), (2, 2), (3, 1)]
+    assert {row[name] for row in rows for name in ("auroc", "least", "most", "low", "high")} == {1.0}
 
 
 def test_arms_that_are_made_otherwise_are_others(places: list[Path], tmp_path: Path) -> None:

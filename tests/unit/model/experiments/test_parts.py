@@ -55,7 +55,8 @@ def test_a_power_law_comes_back() -> None:
 
 def test_nights_of_a_person_are_one_point_of_a_law() -> None:
     """A better and a worse night of one person add up to the law, and leave no width."""
-    errors = [[0.8 * n**-0.5 * share for share in (0.8, 1.2)] for n in (1, 4, 16)]
+    shares = {1: (0.8, 1.2), 4: (1.2, 0.8), 16: (1.2, 0.8)}
+    errors = [[0.8 * n**-0.5 * share for share in own] for n, own in shares.items()]
     found = [[_scores(np.stack([_matrix(1 - error) for error in own]), [6, 6])] for own in errors]
     law = exponent([1, 4, 16], found, n_draw=20)
     assert (law["exponent"], law["low"], law["high"]) == pytest.approx((-0.5, -0.5, -0.5), abs=0.01)

@@ -42,11 +42,9 @@ def average_rate(step: int, config: OptimConfig) -> float:
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, rate: float) -> None:
-    """Move the average towards the model; buffers are copied."""
+    """Move the average towards the model, which has no buffers."""
     slow, fast = ([p.detach() for p in module.parameters()] for module in (average, model))
     torch._foreach_lerp_(slow, fast, 1 - rate)  # one call for all: hundreds of small ones take longer than the work
-    for kept, buffer in zip(average.buffers(), model.buffers(), strict=True):
-        kept.copy_(buffer)
 
 
 def named_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

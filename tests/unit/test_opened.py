@@ -76,7 +76,7 @@ def test_plot_night_draws_the_night(night: Recording) -> None:
         "obstructive apnea: 1",
         "arousal: 1",
         "eeg_c4_m1 (Hz)",
-        "SpO2 (%), nadirs of 3 % falls",
+        "SpO2 (%), nadirs of falls by 3 %",
     ]
     assert figure.layout.title.text == "synthetic/night-1"
     np.testing.assert_allclose(figure.layout.xaxis.range, [80012.5e3, 80102.5e3])

@@ -135,7 +135,8 @@ class Loader:
                 self._options.dropout.apply(batch, np.random.default_rng(seeds))
             yield batch
             del batch  # its memory is for the next one, once the caller has let go of it as well
-        self._pass, self._step = self._pass + 1, 0
+        if self._making() is made:  # one that was left ends here, too, but not its pass
+            self._pass, self._step = self._pass + 1, 0
 
     def read(self, draw: Draw) -> Batch:
         """Return windows that the caller names, whatever the plan; read in this process, on the host."""
@@ -174,6 +175,7 @@ class Loader:
         """End an iteration that somebody still holds: it may be making the batch ahead."""
         if (making := self._making()) is not None:
             making.close()
+        self._making = lambda: None
 
     # --- the ways ------------------------------------------------------------------------------------------
 

@@ -227,6 +227,19 @@ def test_a_stopped_loader_goes_on_with_the_next_window(shards: Path, n_before: i
     assert all(same(a, b) for a, b in zip(take(whole, 12), take(again, 12), strict=True))
 
 
+def test_an_iteration_that_was_left_is_over_and_moves_nothing(shards: Path) -> None:
+    """Whoever asks an old iteration again, after a new one or after closing, gets nothing; the place stays."""
+    loader = open_pairs(shards, window=WINDOW, batch=4)
+    old, new = iter(loader), iter(loader)
+    next(old), next(new)
+    place = loader.state_dict()
+    assert list(old) == []
+    assert loader.state_dict() == place
+    loader.close()
+    assert list(new) == []
+    assert loader.state_dict() == place
+
+
 def test_a_place_in_other_data_is_refused(shards: Path) -> None:
     """A place has a meaning only in the order that it is from."""
     state = open_pairs(shards, window=WINDOW, batch=4).state_dict()

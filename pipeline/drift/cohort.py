@@ -38,7 +38,6 @@ class GroupDrift:
     what: str
     name: str
     n_recording: int
-    n_person: int
     effects: tuple[Effect, ...]
 
     @property
@@ -85,7 +84,11 @@ class CohortDrift:
 
 
 def cohort_drift(
-    recordings: pl.DataFrame, channels: pl.DataFrame, months: Mapping[str, str] | None = None
+    recordings: pl.DataFrame,
+    channels: pl.DataFrame,
+    months: Mapping[str, str] | None = None,
+    *,
+    least_person: int = 1,
 ) -> CohortDrift:
     """Look for what differs, in every cohort by itself.
 
@@ -95,6 +98,8 @@ def cohort_drift(
         The catalog's tables.
     months : mapping of str to str, optional
         By recording, when it was converted, e.g. ``2026-11``.
+    least_person : int
+        As `pipeline.drift.effects.compare_groups`.
     """
     values = scaled(numbers(recordings, channels))
     groups, single, table = list[GroupDrift](), list[RecordingDrift](), dict[str, Effects]()
@@ -106,8 +111,8 @@ def cohort_drift(
         labels = {"site": _words(rows["site"]), "visit": _words(rows["visit"]), "month": month}
         persons = rows["subject"].to_list()
         for what, label in labels.items():
-            found = compare_groups(own, label, persons)
-            groups += _groups(found, cohort, what, label, persons)
+            found = compare_groups(own, label, persons, least_person=least_person)
+            groups += _groups(found, cohort, what, label)
             if what == "site":
                 table[cohort] = found
                 single += _recordings(found, rows["recording"].to_list())
@@ -120,21 +125,14 @@ def _words(column: pl.Series) -> list[str]:
     return [str(value) for value in column.fill_null("unknown").to_list()]
 
 
-def _groups(found: Effects, cohort: str, what: str, labels: list[str], subjects: Sequence[str]) -> list[GroupDrift]:
+def _groups(found: Effects, cohort: str, what: str, labels: list[str]) -> list[GroupDrift]:
     """Return the groups that certainly differ, each with all in which it does."""
     by_group: dict[str, list[Effect]] = {}
     for effect in found.groups:
         if effect.counts:
             by_group.setdefault(effect.group, []).append(effect)
     return [
-        GroupDrift(
-            cohort,
-            what,
-            name,
-            n_recording=labels.count(name),
-            n_person=len({subject for subject, label in zip(subjects, labels, strict=True) if label == name}),
-            effects=tuple(effects),
-        )
+        GroupDrift(cohort, what, name, n_recording=labels.count(name), effects=tuple(effects))
         for name, effects in by_group.items()
     ]
 

@@ -38,8 +38,6 @@ class Effect:
     ----------
     n : int
         Recordings of the group that have it.
-    n_person : int
-        Persons whom these are of.
     center, others : float
         The group's median, and the usual one; as `Measure.scaled` gives them.
     spread : float
@@ -55,7 +53,6 @@ class Effect:
     others: float
     spread: float
     p: float
-    n_person: int
 
     @property
     def weight(self) -> float:
@@ -87,7 +84,9 @@ class Effects:
     recordings: tuple[RecordingEffect, ...]
 
 
-def compare_groups(values: Mapping[str, Floats], labels: Sequence[str], persons: Sequence[str] = ()) -> Effects:
+def compare_groups(
+    values: Mapping[str, Floats], labels: Sequence[str], persons: Sequence[str] = (), *, least_person: int = 1
+) -> Effects:
     """Compare groups of recordings in every number, and recordings with their group.
 
     Parameters
@@ -98,6 +97,9 @@ def compare_groups(values: Mapping[str, Floats], labels: Sequence[str], persons:
         The group of every recording.
     persons : sequence of str, length n, optional
         Whose it is; without, everybody has one recording.
+    least_person : int
+        A group in which fewer have the number is not compared, and the usual one does not come from it: of two
+        groups, the other would tell its median.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def compare_groups(values: Mapping[str, Floats], labels: Sequence[str], persons:
     person = np.unique(np.asarray(persons, str), return_inverse=True)[1] if persons else np.arange(names.size)
     groups, recordings = list[Effect](), list[RecordingEffect]()
     for measure, value in values.items():
-        numbers = _Numbers.of(measure, value, names, person)
+        numbers = _Numbers.of(measure, value, names, person, least_person)
         if numbers is None:
             continue
         groups += numbers.groups()
@@ -135,12 +137,12 @@ class _Numbers:
     label: NDArray[np.object_]
     center: Mapping[str, float]
     n: Mapping[str, int]
-    n_person: Mapping[str, int]
+    large: Sequence[str]
     spread: float
 
     @classmethod
     def of(
-        cls, measure: str, value: Floats, label: NDArray[np.object_], person: NDArray[np.int64]
+        cls, measure: str, value: Floats, label: NDArray[np.object_], person: NDArray[np.int64], least_person: int
     ) -> _Numbers | None:
         """Return None where too few recordings have the number."""
         known = np.isfinite(value)
@@ -159,13 +161,9 @@ class _Numbers:
             label,
             dict(zip(names.tolist(), center.tolist(), strict=True)),
             dict(zip(names.tolist(), n.tolist(), strict=True)),
-            dict(zip(names.tolist(), n_person.tolist(), strict=True)),
+            names[(n >= LEAST_GROUP) & (n_person >= least_person)].tolist(),
             max(spread, MEASURES[measure].least),
         )
-
-    @property
-    def large(self) -> list[str]:
-        return [group for group, n in self.n.items() if n >= LEAST_GROUP]
 
     @property
     def usual(self) -> float:
@@ -183,8 +181,7 @@ class _Numbers:
             error = self.spread * np.sqrt(_MEDIAN_VARIANCE / self.n[group] + of_usual)
             t = abs(self.center[group] - self.usual) / error
             p = float(2 * stdtr(free, -t))
-            n, n_person = self.n[group], self.n_person[group]
-            found.append(Effect(self.measure, group, n, self.center[group], self.usual, self.spread, p, n_person))
+            found.append(Effect(self.measure, group, self.n[group], self.center[group], self.usual, self.spread, p))
         return found
 
     def recordings(self) -> list[RecordingEffect]:

@@ -88,15 +88,24 @@ class Comparison:
         return in_words(self.measure, self.own.center, self.other.center)
 
 
-def reference_of(recordings: pl.DataFrame, channels: pl.DataFrame, *, name: str, text: str) -> Reference:
+def reference_of(
+    recordings: pl.DataFrame, channels: pl.DataFrame, *, name: str, text: str, least_person: int = 1
+) -> Reference:
     """Return the aggregates of a catalog's nights.
 
     Parameters
     ----------
     recordings, channels : DataFrame
         The catalog's tables.
+    least_person : int
+        Numbers that fewer persons have are left out.
     """
-    found = {measure: Spread.of(value) for measure, value in scaled(numbers(recordings, channels)).items()}
+    persons = recordings["subject"]
+    found = {
+        measure: Spread.of(value)
+        for measure, value in scaled(numbers(recordings, channels)).items()
+        if persons.filter(pl.Series(np.isfinite(value))).n_unique() >= least_person
+    }
     return Reference(name, text, recordings.height, {m: spread for m, spread in found.items() if spread})
 
 

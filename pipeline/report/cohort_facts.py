@@ -17,8 +17,6 @@ from pipeline.catalog.card import terms_of
 from pipeline.catalog.cells import LEAST
 from pipeline.catalog.persons import persons
 from pipeline.drift.cohort import CohortDrift, cohort_drift
-from pipeline.drift.effects import Effect, Effects
-from pipeline.drift.per_night import numbers
 from pipeline.drift.reference import Comparison, Reference, compare, reference_of, shipped_references
 from pipeline.report.cohort_cells import Found, ages_by_site, channels_table, coverage, found, outcomes, reasons
 from pipeline.report.cohort_spreads import Histogram, Stages, histograms, stages
@@ -131,7 +129,8 @@ def cohort_facts(out: Path, *, against: Sequence[Reference] = (), small_cells: b
         )
     catalog = current(out, ledger)
     months = {f"{cohort}/{key}": row.finished[:7] for (cohort, key), row in ledger.rows.items()}
-    drift = cohort_drift(catalog.recordings, catalog.channels, months)
+    least = 1 if small_cells else LEAST
+    drift = cohort_drift(catalog.recordings, catalog.channels, months, least_person=least)
     references = against or shipped_references()
     shared = _shared(ledger, catalog, drift, references, small=small_cells)
     listed = _recordings(ledger, catalog.recordings, drift)
@@ -139,7 +138,7 @@ def cohort_facts(out: Path, *, against: Sequence[Reference] = (), small_cells: b
 
 
 def reference_at(out: Path) -> Reference:
-    """Return another output as a reference.
+    """Return another output as a reference, in the numbers that five persons or more have.
 
     Raises
     ------
@@ -153,7 +152,8 @@ def reference_at(out: Path) -> Reference:
             "no recordings to compare with", where=out.name, do="Name a folder that convert wrote to."
         )
     cohorts = ", ".join(catalog.recordings["cohort"].unique().sort().to_list())
-    return reference_of(catalog.recordings, catalog.channels, name=cohorts, text=f"the recordings of {cohorts}")
+    text = f"the recordings of {cohorts}"
+    return reference_of(catalog.recordings, catalog.channels, name=cohorts, text=text, least_person=LEAST)
 
 
 def _shared(
@@ -165,6 +165,7 @@ def _shared(
     sizes = _sizes(ledger, rows, n_person, small=small)
     if n_person < LEAST and not small:  # of so few nothing is told, whatever it is
         rows, channels = rows.clear(), channels.clear()
+    own = reference_of(rows, channels, name="own", text="", least_person=1 if small else LEAST)
     return Shared(
         made=now(),
         small_cells=small,
@@ -179,8 +180,8 @@ def _shared(
         histograms=histograms(rows, channels, small=small),
         stages=stages(rows, channels, small=small),
         ages=ages_by_site(persons(rows.to_dicts()), small=small),
-        drift=drift if small else _without_few(drift),
-        comparisons=_compared(rows, channels, references, small=small),
+        drift=_of_groups(drift),
+        comparisons=[(reference, compare(own, reference)) for reference in references],
     )
 
 
@@ -199,29 +200,10 @@ def _sizes(ledger: Ledger, rows: pl.DataFrame, n_person: int, *, small: bool) ->
     return list(facts.items())
 
 
-def _without_few(drift: CohortDrift) -> CohortDrift:
-    """Leave out numbers that fewer than five persons of a group have, and what is said of single recordings."""
-    groups = [replace(group, effects=_of_many(group.effects)) for group in drift.groups]
-    table = {cohort: Effects(_of_many(effects.groups), ()) for cohort, effects in drift.table.items()}
-    return CohortDrift(tuple(group for group in groups if group.effects), (), table)
-
-
-def _of_many(effects: Sequence[Effect]) -> tuple[Effect, ...]:
-    return tuple(effect for effect in effects if effect.n_person >= LEAST)
-
-
-def _compared(
-    rows: pl.DataFrame, channels: pl.DataFrame, references: Sequence[Reference], *, small: bool
-) -> list[tuple[Reference, Sequence[Comparison]]]:
-    """Return how the cohort stands to references, in the numbers that five persons or more have."""
-    own = reference_of(rows, channels, name="own", text="")
-    known = rows.select("subject").hstack(numbers(rows, channels))
-    told = {
-        name
-        for name in own.spreads
-        if small or known.filter(pl.col(name).is_finite())["subject"].n_unique() >= LEAST
-    }
-    return [(one, [row for row in compare(own, one) if row.measure in told]) for one in references]
+def _of_groups(drift: CohortDrift) -> CohortDrift:
+    """Leave out what is said of single recordings."""
+    table = {cohort: replace(effects, recordings=()) for cohort, effects in drift.table.items()}
+    return replace(drift, recordings=(), table=table)
 
 
 # --- single recordings -------------------------------------------------------------------------------------

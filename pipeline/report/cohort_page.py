@@ -99,7 +99,7 @@ def _drift(shared: Shared) -> list[Part]:
         " all sites. Months are those of conversion."
     )
     if not n_compared:
-        return [Text("There are not two sites with enough nights to compare."), how]
+        return [Text("There are not two sites with enough nights and persons to compare."), how]
     parts: list[Part] = []
     if groups:
         rows: list[list[Cell]] = [_group(group) for group in groups[:_MOST_GROUPS]]

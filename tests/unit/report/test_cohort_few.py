@@ -10,10 +10,9 @@ import polars as pl
 import pytest
 
 from benchmarks.report_cohort import write_output
-from pipeline.catalog.cells import LEAST
 from pipeline.catalog.table import FILES, encoded, open_table
 from pipeline.drift.effects import compare_groups
-from pipeline.report.cohort_facts import CohortFacts, cohort_facts
+from pipeline.report.cohort_facts import CohortFacts, cohort_facts, reference_at
 from pipeline.report.cohort_figures import drift_plot
 from pipeline.report.texts import cut_text, in_picture, unit_text
 
@@ -37,14 +36,18 @@ def facts(out: Path) -> CohortFacts:
     return cohort_facts(out)
 
 
-def test_groups_know_their_persons() -> None:
-    """Persons are counted where they have the number, and every recording is somebody's where nobody says whose."""
-    hours = np.r_[np.full(6, 8.0), np.nan, np.full(6, 7.0)]
-    labels, persons = ["a"] * 7 + ["b"] * 6, [*"aabbccd", *"efghij"]
-    found = compare_groups({"hours": hours}, labels, persons)
-    assert {effect.group: (effect.n, effect.n_person) for effect in found.groups} == {"a": (6, 3), "b": (6, 6)}
-    alone = compare_groups({"hours": hours}, labels)
-    assert {effect.n_person for effect in alone.groups} == {6}
+def test_groups_of_few_persons_are_neither_compared_nor_usual() -> None:
+    """Persons are counted where they have the number; without, every recording is somebody's."""
+    hours = np.r_[np.full(6, 4.0), np.nan, np.full(6, 7.0), np.full(6, 9.0)]
+    labels, persons = ["a"] * 7 + ["b"] * 6 + ["c"] * 6, [*"aabbccd", *"efghij", *"klmnop"]
+
+    def usual(n: int, whose: list[str], least_person: int) -> dict[str, float]:
+        groups = compare_groups({"hours": hours[:n]}, labels[:n], whose[:n], least_person=least_person).groups
+        return {effect.group: effect.others for effect in groups}
+
+    assert usual(19, persons, 4) == {"b": 8.0, "c": 8.0}
+    assert usual(19, persons, 3) == usual(19, [], 6) == dict.fromkeys("abc", 7.0)
+    assert usual(13, persons, 4) == {}  # what b is compared with would be told of a alone
 
 
 def test_a_site_of_few_persons_is_not_compared_in_public(out: Path, facts: CohortFacts) -> None:
@@ -53,11 +56,14 @@ def test_a_site_of_few_persons_is_not_compared_in_public(out: Path, facts: Cohor
     assert facts.shared.drift.groups == ()
     told = [effect for effects in facts.shared.drift.table.values() for effect in effects.groups]
     assert FEW not in {effect.group for effect in told}
-    assert min(effect.n_person for effect in told) >= LEAST
+    centers: dict[str, list[float]] = {}
+    for effect in told:
+        centers.setdefault(effect.measure, []).append(effect.center)
+    assert all(effect.others == np.median(centers[effect.measure]) for effect in told)
 
 
 def test_references_are_compared_in_what_many_have(out: Path, facts: CohortFacts, tmp_path: Path) -> None:
-    """A number that many nights of four persons have is not set beside another cohort's."""
+    """A number that many nights of four persons have is not set beside another cohort's, here or there."""
     (told,) = [{row.measure for row in rows} for _, rows in facts.shared.comparisons[:1]]
     assert {"hours", "arousal_index"} <= told
     other = shutil.copytree(out, tmp_path / "out")
@@ -68,6 +74,7 @@ def test_references_are_compared_in_what_many_have(out: Path, facts: CohortFacts
     (other / FILES["catalog"]).write_bytes(encoded(rows))
     (few,) = [{row.measure for row in rows} for _, rows in cohort_facts(other).shared.comparisons[:1]]
     assert told - few == {"arousal_index"}
+    assert set(reference_at(out).spreads) - set(reference_at(other).spreads) == {"arousal_index"}
 
 
 def test_sites_of_a_picture_keep_their_columns(facts: CohortFacts) -> None:

@@ -157,7 +157,7 @@ def test_a_cohort_that_failed_altogether_has_a_page(tmp_path: Path) -> None:
     done = write_cohort_report(tmp_path)
     page = done.page.read_text("utf-8")
     assert "edf_corrupt" in page
-    assert "There are not two sites with enough nights to compare." in page
+    assert "There are not two sites with enough nights and persons to compare." in page
     assert "There are no stores yet." in page
     assert done.n_page == 0
 

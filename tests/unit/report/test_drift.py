@@ -154,12 +154,12 @@ def test_numbers_come_from_primary_channels() -> None:
 
 
 def test_a_site_is_named_with_words() -> None:
-    """Cohort, site, nights and persons, and how it differs; months are compared, too."""
+    """Cohort, site, nights, and how it differs; months are compared, too."""
     recordings, channels = tables({"mains_hz": 50.0})
     months = dict.fromkeys(recordings["recording"], "2026-01")
     found = cohort_drift(recordings, channels, months).groups
-    assert [(group.cohort, group.what, group.name, group.n_recording, group.n_person) for group in found] == [
-        ("made", "site", "d", 10, 10)
+    assert [(group.cohort, group.what, group.name, group.n_recording) for group in found] == [
+        ("made", "site", "d", 10)
     ]
     assert found[0].told == "mains frequency in the EEG: 50 Hz, the others 60 Hz"
 

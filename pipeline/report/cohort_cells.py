@@ -83,15 +83,30 @@ def found(ledger: Ledger, recordings: pl.DataFrame, *, small: bool) -> list[Foun
             everyone.setdefault(place, set()).add(subject)
             for code in codes:
                 who.setdefault((place, outcome.get(name, _UNKNOWN), code), set()).add(subject)
-    rows = [_found(key, len(persons), len(everyone[key[0]]), small=small) for key, persons in who.items()]
+    sites: dict[tuple[str, str], dict[str, int]] = {}
+    for (place, ended, code), persons in who.items():
+        sites.setdefault((ended, code), {})[place] = len(persons)
+    total = {place: len(persons) for place, persons in everyone.items()}
+    rows = [
+        _found(place, ended, code, text, own[place])
+        for (ended, code), own in sites.items()
+        for place, text in _by_site(own, total, small=small).items()
+    ]
     weight = {"severe": 0, "warning": 1, "info": 2}
     return sorted(rows, key=lambda row: (weight[row.severity], -row.n, row.code, row.site != EVERY_SITE, row.site))
 
 
-def _found(key: tuple[str, str, str], n: int, total: int, *, small: bool) -> Found:
-    site, outcome, code = key
+def _by_site(n: Mapping[str, int], total: Mapping[str, int], *, small: bool) -> dict[str, str]:
+    """Return the persons of every site; none is withheld alone, or it would follow from those of every site."""
+    shown = {site: show_part(n[site], total[site], small=small) for site in n}
+    told = [(n[site], site) for site, text in shown.items() if text.isdecimal() and site != EVERY_SITE]
+    if len(n) - 1 - len(told) == 1 and told:
+        shown[min(told)[1]] = "withheld"
+    return shown
+
+
+def _found(site: str, outcome: str, code: str, persons: str, n: int) -> Found:
     kind = FINDINGS.get(code)
-    persons = show_part(n, total, small=small)
     severity, title, fix = (kind.severity.value, kind.title, kind.fix) if kind else ("warning", "", "")
     return Found(site, outcome, code, severity, title, fix, persons, n)
 
@@ -177,7 +192,7 @@ def _units(own: pl.DataFrame) -> list[str]:
 
 
 def _spellings(values: Iterable[float | str | None], persons: Iterable[str], unit: str, *, small: bool) -> str:
-    """Return the values with the number of persons who have each; those of few together, without a number."""
+    """Return the values with the number of persons who have each; values of few persons are not named."""
     who: dict[str, set[str]] = {}
     for value, person in zip(values, persons, strict=True):
         text = f"{value:g} {unit}".strip() if isinstance(value, float) else str(value or _UNKNOWN)
@@ -187,7 +202,7 @@ def _spellings(values: Iterable[float | str | None], persons: Iterable[str], uni
     usual = {text: len(found) for text, found in sorted(who.items(), key=lambda item: -len(item[1]))}
     shown = show_cells(usual, small=small)
     told = [f"{text}: {n}" for text, n in shown.items() if n.isdecimal()]
-    return ", ".join(told + [f"others: <{LEAST}"] * (len(told) < len(shown)))
+    return ", ".join(told + ["others withheld"] * (len(told) < len(shown)))
 
 
 # --- persons -----------------------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ import pytest
 from benchmarks.report_cohort import write_output
 from pipeline.catalog.table import FILES, encoded, open_table
 from pipeline.drift.effects import compare_groups
+from pipeline.report.cohort_cells import channels_table, found
 from pipeline.report.cohort_facts import CohortFacts, cohort_facts, reference_at
 from pipeline.report.cohort_figures import drift_plot
 from pipeline.report.texts import cut_text, in_picture, unit_text
+from pipeline.write.ledger import Ledger
 
 SITES = {f"site {k:02d}": f"Site <b>of a hospital & its ward</b> {k:02d}" for k in range(12)}
 FEW = SITES["site 07"]  # whose gain is wrong
@@ -75,6 +77,30 @@ def test_references_are_compared_in_what_many_have(out: Path, facts: CohortFacts
     (few,) = [{row.measure for row in rows} for _, rows in cohort_facts(other).shared.comparisons[:1]]
     assert told - few == {"arousal_index"}
     assert set(reference_at(out).spreads) - set(reference_at(other).spreads) == {"arousal_index"}
+
+
+def test_persons_of_a_site_do_not_follow_from_all() -> None:
+    """Where two persons of one site have a finding, the next site is withheld: the sum of all is told."""
+    where = {"a": (28, 60), "b": (2, 20), "c": (9, 20)}  # persons with the finding, and all
+    people = [(site, k, k < n) for site, (n, total) in where.items() for k in range(total)]
+    rows = [
+        {"recording": f"c/{site}{k}", "site": site, "subject": f"{site}{k}", "findings": ["PSG-S003"] * has}
+        for site, k, has in people
+    ]
+    shown = {row.site: row.persons for row in found(Ledger({}, ()), pl.DataFrame(rows), small=False)}
+    assert shown == {"every site": "39", "a": "28", "b": "<5", "c": "withheld"}
+    shown = {row.site: row.persons for row in found(Ledger({}, ()), pl.DataFrame(rows), small=True)}
+    assert shown == {"every site": "39", "a": "28", "b": "2", "c": "9"}
+
+
+def test_rates_of_few_are_not_counted() -> None:
+    """Beside 90 and 7 persons two are withheld, and with them the 7; how many these are is not said."""
+    rates = [256.0] * 90 + [128.0] * 7 + [64.0] * 2
+    names = [f"n{k}" for k in range(len(rates))]
+    channel = {"channel": "ecg", "source_rate_hz": 1.0, "source_unit": "mV", "unit": "mV", "unit_factor": 1.0}
+    rows = [channel | {"recording": name, "source_rate_hz": rate} for name, rate in zip(names, rates, strict=True)]
+    (row,) = channels_table(pl.DataFrame({"recording": names, "subject": names}), pl.DataFrame(rows), small=False)
+    assert (row["persons"], row["rates"]) == ("99", "256 Hz: 90, others withheld")
 
 
 def test_sites_of_a_picture_keep_their_columns(facts: CohortFacts) -> None:

@@ -61,7 +61,7 @@ def test_evidence_is_complete(name: str) -> None:
     assert set(found["machine"]) == {"cpu", "n_cpu"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found["started"])
     assert re.fullmatch(r"[0-9a-f]{64}", found["code"])
-    assert found["took_s"] >= 0  # 0: measured elsewhere
+    assert found["took_s"] > 0 or name == "training-step-gpu"  # which was measured elsewhere
     assert found["figures"]
 
 

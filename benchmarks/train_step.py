@@ -125,7 +125,7 @@ def with_data(run: RunConfig, device: str, n_step: int, shards: str, n_worker: i
             return open_pairs(shards, window=run.optim.window, batch=size, options=options)
 
         loader = windows(device, n_worker)
-        batches, step_s, wait_s = iter(loader), list[float](), list[float]()
+        batches, step_s, wait_s, n_window = iter(loader), list[float](), list[float](), list[int]()
         for number in range(n_step):
             begun_s = wait(device)
             batch = next(batches)
@@ -135,8 +135,10 @@ def with_data(run: RunConfig, device: str, n_step: int, shards: str, n_worker: i
             trainer.learn([batch])
             step_s.append(wait(device) - begun_s)
             wait_s.append(ready_s - begun_s)
+            n_window.append(len(batch.recording))
         loader.close()
         found["-".join(pair)] = {
+            "windows": median(n_window[N_WARM:]),  # a batch: a pass is cut evenly, so fewer than asked for
             "step_ms": 1e3 * median(step_s[N_WARM:]),
             "wait_share": sum(wait_s[N_WARM:]) / sum(step_s[N_WARM:]),
         }

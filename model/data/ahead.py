@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.batch import Batch
+from schemas.errors import ModelError
 
 __all__ = ["let_gpu_read", "one_ahead"]
 
@@ -64,8 +65,17 @@ def _tensors(parts: Mapping[str, Any]) -> Iterator[Tensor]:
 def let_gpu_read(memory: NDArray[np.uint8]) -> None:
     """Let the GPU fetch from memory by itself while it lives; otherwise a copy keeps the step from giving work.
 
-    Where the system does not lend these pages, copies take the slower way.
+    Raises
+    ------
+    ModelError
+        When the system does not lend these pages.
     """
     cuda = torch.cuda.cudart()  # type: ignore[no-untyped-call]
-    if cuda.cudaHostRegister(memory.ctypes.data, memory.nbytes, 0) == cuda.cudaError.success:
-        weakref.finalize(memory, cuda.cudaHostUnregister, memory.ctypes.data).atexit = False
+    told = cuda.cudaHostRegister(memory.ctypes.data, memory.nbytes, 0)
+    if told != cuda.cudaError.success:
+        raise ModelError(
+            "the GPU may not read the workers' memory",
+            saw=f"{told} for {memory.nbytes} bytes",
+            do="Ask for fewer workers, or for none.",
+        )
+    weakref.finalize(memory, cuda.cudaHostUnregister, memory.ctypes.data).atexit = False

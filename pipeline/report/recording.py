@@ -11,7 +11,7 @@ from pipeline.files.places import is_remote, storage_errors
 from pipeline.report.assets import check_installed, write_assets, write_file
 from pipeline.write.ledger import read_plain_rows, store_path
 from pipeline.write.lock import LEDGER_FOLDER
-from schemas.errors import StoreIncomplete
+from schemas.errors import StoreCorrupt, StoreIncomplete
 from schemas.store import ARRAY_FILE
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
 
 REPORT = "report"  # folder of an output that holds its pages
 RECORDINGS = "recordings"  # folder of a report with the pages of single nights
+_CONVERT = "Run the conversion again: it rewrites this recording."
 
 
 def page_name(cohort: str, key: str) -> str:
@@ -98,18 +99,38 @@ def write_recording_page(store: Path, report: Path) -> Path:
     PsgError
         When what makes pages is not installed.
     StoreError
-        When the store is missing, damaged or too new.
+        When the store is missing, damaged or too new; names the array that is not what was written.
     StorageError
         When the disk or the object store refuses.
     """
     check_installed()
+    try:
+        name, text = _page(store)
+    except (ValueError, RuntimeError) as error:  # what codecs raise: checksums, Blosc
+        array = _damaged_array(store)
+        if array is None:
+            raise
+        raise StoreCorrupt(f"array {array} is not what was written", where=store.name, do=_CONVERT) from error
+    write_assets(report)
+    write_file(report / name, text)
+    return report / name
+
+
+def _page(store: Path) -> tuple[str, str]:
+    """Return the name of a recording's page within the report, and its text."""
     from pipeline.api import open_recording
     from pipeline.report.night_page import night_page
     from pipeline.report.page import render
     from pipeline.report.view import Night
 
     night = Night(open_recording(store))
-    page = report / page_name(night.ds.attrs["cohort"], night.ds.attrs["recording"])
-    write_assets(report)
-    write_file(page, render(night_page(night)))
-    return page
+    return page_name(night.ds.attrs["cohort"], night.ds.attrs["recording"]), render(night_page(night))
+
+
+def _damaged_array(store: Path) -> str | None:
+    """Return the first array whose bytes are not what was written; None where the fault is not the store's."""
+    from pipeline.verify.store import verify_store
+
+    with storage_errors("the store cannot be read", where=store.name):
+        problems = verify_store(store).problems
+    return next((found.array for found in problems if found.array and found.reason == StoreCorrupt("").reason), None)

@@ -115,6 +115,17 @@ def test_a_damaged_store_has_no_page(store: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
+def test_a_damaged_channel_is_named(store: Path, tmp_path: Path) -> None:
+    """Bytes that changed within a channel: recording and array are said, and nothing is written."""
+    chunk = store / "eeg_c4_m1" / "c" / "0" / "0"
+    content = bytearray(chunk.read_bytes())
+    content[40:48] = bytes(byte ^ 0xFF for byte in content[40:48])
+    chunk.write_bytes(content)
+    with pytest.raises(StoreCorrupt, match=r"night-1.zarr: array eeg_c4_m1 is not what was written. Run the conv"):
+        write_recording_page(store, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
 def test_stores_are_told_from_outputs(out: Path) -> None:
     """A store is known by its name or by its root document."""
     store = out / "synthetic" / "night-1.zarr"

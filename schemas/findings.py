@@ -87,7 +87,7 @@ FINDINGS: dict[str, FindingKind] = {
     "PSG-H002": FindingKind(_I, "negative gain: physical minimum above maximum", "None: it is legal and decoded as written."),
     "PSG-H003": FindingKind(_W, "signal unusable: equal ends of its range", "None, unless the channel is needed: then ask the cohort."),
     "PSG-H004": FindingKind(_I, "start date unreadable or impossible", "None: dates are never kept."),
-    "PSG-H005": FindingKind(_W, "start time unreadable", "Time of day is unknown for this night."),
+    "PSG-H005": FindingKind(_W, "start time unreadable", "Time of day is taken from the other of header and scoring; unknown where neither tells it."),
     "PSG-H006": FindingKind(_W, "number in the header repaired", "Check that the value is the one the cohort documents."),
     "PSG-H007": FindingKind(_I, "bytes outside printable ASCII in the header", "None: read as Latin-1."),
     "PSG-H008": FindingKind(_W, "duplicate labels", "Address the wanted one by its occurrence (nth) in the manifest."),

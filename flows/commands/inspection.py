@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from flows.parameters import ANY_PLACE
+from pipeline.write.lock import LEDGER_FOLDER
 from schemas.store import meanings_of
 
 __all__ = ["command", "print_wide"]
@@ -26,6 +28,7 @@ def command(path: Path, as_json: bool) -> None:
     """
     from pipeline.files.places import is_remote
 
+    _refuse_output(path)
     is_store = path.name.endswith(".zarr") if is_remote(path) else path.is_dir()
     facts = _store(path) if is_store else _header(path)
     if as_json:
@@ -38,6 +41,16 @@ def command(path: Path, as_json: bool) -> None:
     _print_table(rows)
     for finding in findings:
         click.echo(f"{finding['code']} {finding.get('channel', '')}: {finding['message']}")
+
+
+def _refuse_output(path: Path) -> None:
+    """Say what an output is, rather than that it is a damaged store."""
+    if not path.name.endswith(".zarr") and (path / LEDGER_FOLDER).is_dir():
+        name = shlex.quote(str(path))
+        raise click.UsageError(
+            f"{path.name} is an output: name a store in it, {name}/COHORT/KEY.zarr;"
+            f" 'sleep2vec status {name}' counts what it holds."
+        )
 
 
 def _store(path: Path) -> dict[str, Any]:

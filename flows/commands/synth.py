@@ -54,5 +54,6 @@ def command(
         workers=workers,
         confound=confound,
     )
-    click.echo(f"{len(report.recordings)} recordings below {out}; the truth is in {out / 'truth'}")
+    broken = f" and {len(report.faults)} broken ones" if faults else ""
+    click.echo(f"{len(report.recordings)} recordings{broken} below {out}; the truth is in {out / 'truth'}")
     click.echo(f"next: sleep2vec convert {recipe} --root {out} --out OUT")

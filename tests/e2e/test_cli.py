@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.synth import synthesise
+from pipeline.synth.faults import FAULTS
 from pipeline.write.ledger import read_ledger
 from tests.command_line import COMMAND, environment, in_process, sleep2vec
 
@@ -124,6 +125,8 @@ def test_json_of_status_inspect_and_verify(converted_place: Path) -> None:
     store = answer("inspect", "out/synthetic/synthetic-visit1-0001.zarr", cwd=converted_place)
     assert store["recording"] == "synthetic/synthetic-visit1-0001"
     assert "ecg" in {row["channel"] for row in store["channels"]}
+    of_output = in_process("inspect", "out", cwd=converted_place)
+    assert (of_output.returncode, "name a store in it, out/COHORT/KEY.zarr" in of_output.stderr) == (2, True)
     header = answer(
         "inspect",
         next((converted_place / "in").rglob("*0001.edf")).relative_to(converted_place),
@@ -150,6 +153,14 @@ def test_damage_is_code_5(converted_place: Path, tmp_path: Path) -> None:
     first, *_, last = done.stdout.splitlines()
     assert first == "synthetic/synthetic-visit1-0001: V2 thor/c/0/0: the file is missing"
     assert last.startswith("next: ")
+
+
+def test_synth_counts_the_broken_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever adds broken recordings is told how many lie there, and how many of them are broken."""
+    monkeypatch.setattr("pipeline.synth.cohort.FAULTS", {name: FAULTS[name] for name in ("odd_time", "truncated")})
+    done = in_process("synth", "new", "--nights", "1", "--hours", "0.05", "--faults", cwd=tmp_path)
+    assert done.stdout.startswith("1 recordings and 2 broken ones below new;"), done.stdout
+    assert len(list((tmp_path / "new").rglob("*.edf"))) == 3
 
 
 # --- wrong use ----------------------------------------------------------------------------------------------

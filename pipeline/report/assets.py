@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.files.places import is_remote, storage_errors
-from schemas.errors import PsgError
+from schemas.errors import PsgError, StorageError
 from schemas.store import PART
 
 __all__ = ["BUNDLE", "check_installed", "missing", "write_assets", "write_file"]
@@ -48,13 +48,14 @@ def check_installed() -> None:
 
 
 def write_assets(report: Path) -> None:
-    """Put what all pages share below the report's folder, unless it is there.
+    """Make the report's folder and put what all pages share into it, unless it is there.
 
     Raises
     ------
     StorageError
-        When the disk or the object store refuses.
+        When the folder cannot be made, or the disk or the object store refuses.
     """
+    _make_folder(report)
     path = report / BUNDLE
     with storage_errors("the report cannot be written", where=path.name):
         is_there = path.is_file()
@@ -62,6 +63,17 @@ def write_assets(report: Path) -> None:
         from plotly.offline import get_plotlyjs
 
         write_file(path, get_plotlyjs())
+
+
+def _make_folder(report: Path) -> None:
+    if is_remote(report):
+        return
+    try:
+        with storage_errors("the folder of the report cannot be made", where=report.name):
+            report.mkdir(parents=True, exist_ok=True)
+    except StorageError as error:
+        error.do = "Give another --out."
+        raise
 
 
 def write_file(path: Path, text: str) -> None:

@@ -150,6 +150,13 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
         write_assets(tmp_path / "b")
 
 
+def test_a_report_where_no_folder_can_be_made(tmp_path: Path) -> None:
+    """A folder below a file is refused by its name, with the way out: room on the disk would not help."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"^pages: the folder .* saw Not a directory. Give another --out.$"):
+        write_assets(tmp_path / "file" / "pages")
+
+
 def test_missing_libraries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Plotly or Jinja the message says what to install."""
     monkeypatch.setattr(assets, "find_spec", lambda name: None)

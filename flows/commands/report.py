@@ -11,6 +11,7 @@ from flows.parameters import PLACE, PLACE_THAT_EXISTS
 
 __all__ = ["command"]
 
+_SOME_DAMAGED = 3  # exit code, see flows.cli
 _FEW = 10  # pages of recordings made along with a cohort's
 
 
@@ -32,13 +33,14 @@ _FEW = 10  # pages of recordings made along with a cohort's
     show_default=True,
     help="Recordings, worst first, whose pages are made along.",
 )
-def command(path: Path, recordings: tuple[str, ...], out: Path | None, **cohort: Any) -> None:
+def command(path: Path, recordings: tuple[str, ...], out: Path | None, **cohort: Any) -> int:
     """Write the page of an output, PATH; or those of recordings: PATH is a store, or an output with COHORT/KEY.
 
     Pages open in any browser, from a disk, without a network. That of an output tells no person apart; those of
     recordings, and the list of them, are not for sharing.
     """
     from pipeline.report.recording import is_store, report_of_store, stores_in, write_recording_page
+    from schemas.errors import StoreError
 
     if is_store(path):
         if recordings:
@@ -47,14 +49,22 @@ def command(path: Path, recordings: tuple[str, ...], out: Path | None, **cohort:
     elif recordings:
         stores = stores_in(path, recordings)
     else:
-        _cohort(path, out, **cohort)
-        return
+        return _cohort(path, out, **cohort)
+    n_page = 0
     for store in stores:
-        page = write_recording_page(store, out or report_of_store(store))
+        try:
+            page = write_recording_page(store, out or report_of_store(store))
+        except StoreError as error:
+            if len(stores) == 1:
+                raise
+            click.echo(str(error), err=True)
+            continue
+        n_page += 1
         click.echo(f"wrote {page}")
+    return 0 if n_page == len(stores) else _SOME_DAMAGED
 
 
-def _cohort(out: Path, report: Path | None, against: tuple[Path, ...], small_cells: bool, worst: int) -> None:
+def _cohort(out: Path, report: Path | None, against: tuple[Path, ...], small_cells: bool, worst: int) -> int:
     from pipeline.report.cohort import write_cohort_report
 
     done = write_cohort_report(out, report, against=against, small_cells=small_cells, worst=worst)
@@ -63,5 +73,7 @@ def _cohort(out: Path, report: Path | None, against: tuple[Path, ...], small_cel
     click.echo(f"wrote {done.page} and {done.recordings}, and pages of {done.n_page} recordings")
     for problem in done.facts.problems[:10]:
         click.echo(f"{problem.recording}: {problem.reason}: {problem.detail}", err=True)
-    if done.facts.problems:
-        click.echo(f"next: sleep2vec verify {out}", err=True)
+    if not done.facts.problems:
+        return 0
+    click.echo(f"next: sleep2vec verify {out}", err=True)
+    return _SOME_DAMAGED

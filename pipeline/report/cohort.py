@@ -88,32 +88,35 @@ def write_cohort_report(
     check_installed()
     from pipeline.report.cohort_facts import cohort_facts, reference_at
     from pipeline.report.cohort_page import RECORDINGS_PAGE, cohort_page
+    from pipeline.report.damage import with_damage
     from pipeline.report.page import render
     from pipeline.report.recordings_page import recordings_page
 
     report = report or out / REPORT
     facts = cohort_facts(out, against=[reference_at(other) for other in against], small_cells=small_cells)
     write_assets(report)
-    n_page = _write_worst(out, report, facts, worst)
+    n_page, refused = _write_worst(out, report, facts, worst)
+    facts = with_damage(out, facts, refused)
     listed = report / RECORDINGS_PAGE
     write_file(listed, render(recordings_page(facts, _pages(report))))
     write_file(report / "index.html", render(cohort_page(facts.shared)))
     return CohortReport(report / "index.html", listed, n_page, facts)
 
 
-def _write_worst(out: Path, report: Path, facts: CohortFacts, n: int) -> int:
-    """Make the pages of the worst recordings that have a store; one that is damaged has none, `verify` says why."""
-    n_page = 0
+def _write_worst(out: Path, report: Path, facts: CohortFacts, n: int) -> tuple[int, dict[str, PsgError]]:
+    """Make the pages of the worst recordings whose store was sound; return how many, and what kept the others."""
+    damaged = {problem.recording for problem in facts.problems}
     with_store = [row for row in facts.recordings if row.outcome.startswith("converted")]
-    for row in with_store[:n]:
+    wanted = [row for row in with_store if f"{row.cohort}/{row.key}" not in damaged][:n]
+    refused = dict[str, PsgError]()
+    for row in wanted:
         try:
             write_recording_page(store_path(out, row.cohort, row.key), report)
         except StorageError:
             raise
-        except PsgError:
-            continue
-        n_page += 1
-    return n_page
+        except PsgError as error:
+            refused[f"{row.cohort}/{row.key}"] = error
+    return len(wanted) - len(refused), refused
 
 
 def _pages(report: Path) -> set[str]:

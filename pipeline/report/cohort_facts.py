@@ -69,7 +69,8 @@ class RecordingFacts:
     codes : tuple of str
         Findings; of a recording without a store none.
     why : tuple of str
-        What speaks against it, worst first: the reason of a failure, or in what it differs from its site.
+        What speaks against it, worst first: the reason of a failure, or in what it differs from its site; of a
+        store that cannot be read that alone, see `pipeline.report.damage`.
     z : float
         How far it is from its site in its worst number; 0 where it is not far.
     """

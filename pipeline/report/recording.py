@@ -133,4 +133,5 @@ def _damaged_array(store: Path) -> str | None:
 
     with storage_errors("the store cannot be read", where=store.name):
         problems = verify_store(store).problems
-    return next((found.array for found in problems if found.array and found.reason == StoreCorrupt("").reason), None)
+    damaged = (found.array for found in problems if found.reason == StoreCorrupt("").reason)
+    return next(filter(None, damaged), None)

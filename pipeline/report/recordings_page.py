@@ -41,7 +41,7 @@ def recordings_page(facts: CohortFacts, pages: Collection[str]) -> Page:
     }
     return Page(
         title=f"Every recording of {', '.join(facts.shared.cohorts)}",
-        lead="Failed ones first, then those with severe findings, then those that are unlike their site.",
+        lead="Damaged and missing stores first, then what failed, has severe findings, or is unlike its site.",
         sections=[
             Section("recordings", "Recordings", [Block("recordings.html", values)]),
             Section("codes", "What the findings are", [_codes(choices["finding"])]),

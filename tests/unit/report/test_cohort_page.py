@@ -199,9 +199,13 @@ def test_stores_that_are_gone_are_named(out: Path, tmp_path: Path) -> None:
     for name in FILES.values():
         (other / name).unlink()
     done = in_process("report", other, cwd=tmp_path)
-    assert done.returncode == 0
+    assert done.returncode == 3
     assert "made-up/night-000000: store_incomplete" in done.stderr
     assert "next: sleep2vec verify" in done.stderr
+    rows = figures((other / "report" / "recordings" / "index.html").read_text("utf-8"))[0]
+    assert {row["why"].partition(":")[0] for row in rows} == {"store missing"}  # type: ignore[attr-defined]
+    page = (other / "report" / "index.html").read_text("utf-8")
+    assert re.search(r"Stores damaged or missing</dt>\s*<dd>6<", page)
 
 
 def test_coverage_of_few_leaves_the_rest_open() -> None:

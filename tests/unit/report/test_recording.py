@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 from pipeline.report import assets
 from pipeline.report.assets import BUNDLE, check_installed, write_assets, write_file
 from pipeline.report.recording import is_store, page_name, report_of_store, stores_in, write_recording_page
 from pipeline.write.ledger import LedgerWriter, Row, Stored
+from pipeline.write.store import write_store
 from schemas.errors import PsgError, StorageError, StoreCorrupt, StoreIncomplete
 from schemas.vocabulary import Outcome
 from tests.command_line import in_process
@@ -115,15 +119,46 @@ def test_a_damaged_store_has_no_page(store: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
-def test_a_damaged_channel_is_named(store: Path, tmp_path: Path) -> None:
-    """Bytes that changed within a channel: recording and array are said, and nothing is written."""
+def _overwrite(store: Path) -> None:
+    """Turn eight bytes of a channel around."""
     chunk = store / "eeg_c4_m1" / "c" / "0" / "0"
     content = bytearray(chunk.read_bytes())
     content[40:48] = bytes(byte ^ 0xFF for byte in content[40:48])
     chunk.write_bytes(content)
+
+
+def test_a_damaged_channel_is_named(store: Path, tmp_path: Path) -> None:
+    """Bytes that changed within a channel: recording and array are said, and nothing is written."""
+    _overwrite(store)
     with pytest.raises(StoreCorrupt, match=r"night-1.zarr: array eeg_c4_m1 is not what was written. Run the conv"):
         write_recording_page(store, tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+def test_damaged_stores_stop_no_other_page(make_night: Callable[..., xr.Dataset], tmp_path: Path) -> None:
+    """Of four stores one has a damaged channel, one a broken root and one is gone: told, listed first, counted."""
+    out = tmp_path / "out"
+    (out / "synthetic").mkdir(parents=True)
+    with LedgerWriter(out) as ledger:
+        for key in ("a-whole", "b-channel", "c-root", "d-gone"):
+            own = out / "synthetic" / f"{key}.zarr"
+            write_store(make_night().assign_attrs(recording=key), own)
+            stored = Stored(hashlib.sha256((own / "zarr.json").read_bytes()).hexdigest(), "b", 7, 3)
+            ledger.append(Row("synthetic", key, Outcome.CONVERTED, "2026-01-01T00:00:00Z", store=stored))
+    _overwrite(out / "synthetic" / "b-channel.zarr")
+    (out / "synthetic" / "c-root.zarr" / "zarr.json").write_text("{")
+    shutil.rmtree(out / "synthetic" / "d-gone.zarr")
+    done = in_process("report", "out", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "synthetic/b-channel: store_corrupt: array eeg_c4_m1 is not what was written\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    report = out / "report"
+    assert [page.stem for page in (report / "recordings" / "synthetic").iterdir()] == ["a-whole"]
+    listed = (report / "recordings" / "index.html").read_text("utf-8")
+    _, _, data = listed.partition('id="recordings-data">')
+    rows = json.loads(data.partition("</script>")[0])
+    assert [row["why"].partition(":")[0] for row in rows] == [*["store damaged"] * 2, "store missing", ""]
+    assert re.search(r"Stores damaged or missing</dt>\s*<dd>&lt;5<", (report / "index.html").read_text("utf-8"))
 
 
 def test_stores_are_told_from_outputs(out: Path) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.files.places import entries, storage_errors
 from pipeline.report.assets import check_installed, write_assets, write_file
-from pipeline.report.recording import RECORDINGS, REPORT, write_recording_page
+from pipeline.report.pages import keep_pages
+from pipeline.report.recording import RECORDINGS_PAGE, REPORT, write_recording_page
 from pipeline.write.ledger import store_path
 from schemas.errors import PsgError, StorageError
 
@@ -87,7 +87,7 @@ def write_cohort_report(
     """
     check_installed()
     from pipeline.report.cohort_facts import cohort_facts, reference_at
-    from pipeline.report.cohort_page import RECORDINGS_PAGE, cohort_page
+    from pipeline.report.cohort_page import cohort_page
     from pipeline.report.damage import with_damage
     from pipeline.report.page import render
     from pipeline.report.recordings_page import recordings_page
@@ -98,7 +98,7 @@ def write_cohort_report(
     n_page, refused = _write_worst(out, report, facts, worst)
     facts = with_damage(out, facts, refused)
     listed = report / RECORDINGS_PAGE
-    write_file(listed, render(recordings_page(facts, _pages(report))))
+    write_file(listed, render(recordings_page(facts, keep_pages(out, report, facts.recordings))))
     write_file(report / "index.html", render(cohort_page(facts.shared)))
     return CohortReport(report / "index.html", listed, n_page, facts)
 
@@ -111,25 +111,9 @@ def _write_worst(out: Path, report: Path, facts: CohortFacts, n: int) -> tuple[i
     refused = dict[str, PsgError]()
     for row in wanted:
         try:
-            write_recording_page(store_path(out, row.cohort, row.key), report)
+            write_recording_page(store_path(out, row.cohort, row.key), report, is_listed=True)
         except StorageError:
             raise
         except PsgError as error:
             refused[f"{row.cohort}/{row.key}"] = error
     return len(wanted) - len(refused), refused
-
-
-def _pages(report: Path) -> set[str]:
-    """Return the recordings that have a page, as ``cohort/key``."""
-    folder = report / RECORDINGS
-    with storage_errors("the report cannot be read", where=report.name):
-        try:
-            cohorts = [name for name, is_folder in entries(folder) if is_folder]
-        except FileNotFoundError:
-            return set()
-        return {
-            f"{cohort}/{name.removesuffix('.html')}"
-            for cohort in cohorts
-            for name, is_folder in entries(folder / cohort)
-            if not is_folder and name.endswith(".html")
-        }

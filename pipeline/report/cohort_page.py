@@ -23,12 +23,12 @@ from pipeline.report.cohort_figures import (
 )
 from pipeline.report.cohort_spreads import Histogram
 from pipeline.report.page import Block, Cell, Column, Facts, Link, Page, Part, Section, Table, Text
+from pipeline.report.recording import RECORDINGS_PAGE
 from pipeline.report.texts import unit_text
 from pipeline.splits.rule import AGE_BANDS
 
-__all__ = ["RECORDINGS_PAGE", "SCRIPT", "cohort_page"]
+__all__ = ["SCRIPT", "cohort_page"]
 
-RECORDINGS_PAGE = "recordings/index.html"
 SCRIPT = (Path(__file__).with_name("templates") / "cohort.js").read_text("utf-8")
 Heads = list[Column | str]
 

@@ -17,7 +17,7 @@ from pipeline.report.night_tables import (
     provenance_parts,
     summary,
 )
-from pipeline.report.page import Heading, Page, Part, Plot, Section, Text
+from pipeline.report.page import Heading, Link, Page, Part, Plot, Section, Text
 from pipeline.report.view import Night
 from schemas.vocabulary import EPOCH_S
 
@@ -29,13 +29,15 @@ _LEAD = (
 )
 
 
-def night_page(night: Night, *, up: str = "../..") -> Page:
+def night_page(night: Night, *, up: str = "../..", home: Link | None = None) -> Page:
     """Return a recording's page.
 
     Parameters
     ----------
     up : str
         The way from the page's folder to that of the report.
+    home : Link, optional
+        To the list of recordings, where there is one.
     """
     attrs = night.ds.attrs
     return Page(
@@ -55,6 +57,7 @@ def night_page(night: Night, *, up: str = "../..") -> Page:
         ],
         is_individual=True,
         up=up,
+        home=home,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline.files.places import is_remote, storage_errors
+from pipeline.files.places import is_remote, local_copy, storage_errors
 from pipeline.report.assets import check_installed, write_assets, write_file
 from pipeline.write.ledger import read_plain_rows, store_path
 from pipeline.write.lock import LEDGER_FOLDER
@@ -16,6 +16,7 @@ from schemas.store import ARRAY_FILE
 
 __all__ = [
     "RECORDINGS",
+    "RECORDINGS_PAGE",
     "REPORT",
     "is_store",
     "page_name",
@@ -26,6 +27,7 @@ __all__ = [
 
 REPORT = "report"  # folder of an output that holds its pages
 RECORDINGS = "recordings"  # folder of a report with the pages of single nights
+RECORDINGS_PAGE = f"{RECORDINGS}/index.html"  # the list of all recordings of an output
 _CONVERT = "Run the conversion again: it rewrites this recording."
 
 
@@ -79,7 +81,7 @@ def report_of_store(store: Path) -> Path:
     return report if is_remote(store) or store.is_absolute() else Path(os.path.relpath(report))
 
 
-def write_recording_page(store: Path, report: Path) -> Path:
+def write_recording_page(store: Path, report: Path, *, is_listed: bool = False) -> Path:
     """Write the page of one recording store, and what it needs beside it.
 
     Parameters
@@ -88,6 +90,8 @@ def write_recording_page(store: Path, report: Path) -> Path:
         The store; also in an object store.
     report : Path
         The folder of the report; the page goes to `page_name` in it.
+    is_listed : bool
+        Whether the list of recordings is about to be written; where it is there already, the page links to it too.
 
     Returns
     -------
@@ -104,8 +108,10 @@ def write_recording_page(store: Path, report: Path) -> Path:
         When the disk or the object store refuses.
     """
     check_installed()
+    with storage_errors("the report cannot be read", where=report.name):
+        is_listed = is_listed or (report / RECORDINGS_PAGE).is_file()
     try:
-        name, text = _page(store)
+        name, text = _page(store, is_listed=is_listed)
     except (ValueError, RuntimeError) as error:  # what codecs raise: checksums, Blosc
         array = _damaged_array(store)
         if array is None:
@@ -116,22 +122,23 @@ def write_recording_page(store: Path, report: Path) -> Path:
     return report / name
 
 
-def _page(store: Path) -> tuple[str, str]:
+def _page(store: Path, *, is_listed: bool) -> tuple[str, str]:
     """Return the name of a recording's page within the report, and its text."""
     from pipeline.api import open_recording
     from pipeline.report.night_page import night_page
-    from pipeline.report.page import render
+    from pipeline.report.page import Link, render
     from pipeline.report.view import Night
 
     night = Night(open_recording(store))
-    return page_name(night.ds.attrs["cohort"], night.ds.attrs["recording"]), render(night_page(night))
+    home = Link("To all recordings", "../index.html") if is_listed else None
+    return page_name(night.ds.attrs["cohort"], night.ds.attrs["recording"]), render(night_page(night, home=home))
 
 
 def _damaged_array(store: Path) -> str | None:
     """Return the first array whose bytes are not what was written; None where the fault is not the store's."""
     from pipeline.verify.store import verify_store
 
-    with storage_errors("the store cannot be read", where=store.name):
-        problems = verify_store(store).problems
+    with storage_errors("the store cannot be read", where=store.name), local_copy(store) as here:
+        problems = verify_store(here).problems
     damaged = (found.array for found in problems if found.reason == StoreCorrupt("").reason)
     return next(filter(None, damaged), None)

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.batch.remedies import remedy
-from pipeline.catalog.cells import LEAST, show_cells, show_part
+from pipeline.catalog.cells import LEAST, WITHHELD, is_open, show_cells, show_lines, show_part, with_others
 from pipeline.splits.rule import AGE_BANDS, age_band
 from pipeline.write.ledger import Ledger, Row
 from schemas.findings import FINDINGS
@@ -21,7 +21,7 @@ from schemas.vocabulary import Outcome
 
 __all__ = [
     *("COVERAGE", "EVERY_SITE", "NO_CHANNEL", "Found", "ages_by_site", "channels_table", "coverage"),
-    *("coverage_by_recording", "found", "outcomes", "reasons", "show_cross"),
+    *("coverage_by_recording", "found", "outcomes", "reasons", "recordings_told", "show_cross"),
 ]
 
 # Classes of a channel's usable part of a night: its least value, and its name.
@@ -35,26 +35,42 @@ COVERAGE: Mapping[str, float] = {
 NO_CHANNEL = "no such channel"
 EVERY_SITE = "every site"
 _UNKNOWN = "unknown"
+_WITH_STORE = (Outcome.CONVERTED, Outcome.CONVERTED_WITH_FINDINGS)
+_WITHOUT = (Outcome.EXCLUDED, Outcome.FAILED)
 _NO_UNIT = {"1": "no unit"}
 
 
 def outcomes(ledger: Ledger, *, small: bool) -> dict[str, dict[str, str]]:
-    """Return how many recordings ended how, by cohort."""
-    counts: dict[str, Counter[str]] = {}
+    """Return how many recordings ended how, by cohort; how many have a store, and how many none, is known."""
+    counts: Counter[tuple[str, str]] = Counter()
     for row in ledger.rows.values():
-        counts.setdefault(row.cohort, Counter())[row.outcome.value] += 1
-    return {
-        cohort: show_cells({outcome.value: own[outcome.value] for outcome in Outcome}, small=small)
-        for cohort, own in sorted(counts.items())
-    }
+        counts[row.cohort, row.outcome.value] += 1
+    cohorts = sorted({cohort for cohort, _ in counts})
+    shown: dict[tuple[str, str], str] = {}
+    for kinds in (_WITH_STORE, _WITHOUT):
+        columns = [[(cohort, kind.value) for cohort in cohorts] for kind in kinds]
+        table = {cell: counts[cell] for column in columns for cell in column}
+        shown |= show_lines(table, [list(table), *columns], small=small)
+    return {cohort: {kind.value: shown[cohort, kind.value] for kind in Outcome} for cohort in cohorts}
+
+
+def recordings_told(ledger: Ledger, *, small: bool) -> str:
+    """Return the recordings; where few have a store, or none, only as far as the number of these stays open."""
+    n_without = sum(row.outcome in _WITHOUT for row in ledger.rows.values())
+    n = len(ledger.rows)
+    few = [part for part in (n_without, n - n_without) if 0 < part < LEAST]
+    if small or not few:
+        return f"{n:,}"
+    return f"<{n - sum(few) + len(few) * (LEAST - 1) + 1:,}"
 
 
 def reasons(rows: Iterable[Row], *, small: bool) -> list[tuple[str, str, str, str]]:
-    """Return outcome, reason, recordings and what to do, the most frequent first."""
+    """Return outcome, reason, recordings and what to do, the most frequent first; sums of outcomes are known."""
     counts = Counter((row.outcome.value, row.reason or "") for row in rows if row.reason)
-    shown = show_cells({f"{outcome} {reason}": n for (outcome, reason), n in counts.items()}, small=small)
+    outcomes = [[cell for cell in counts if cell[0] == kind.value] for kind in Outcome]
+    shown = show_lines(counts, [list(counts), *outcomes], small=small)
     return [
-        (outcome, reason, shown[f"{outcome} {reason}"], remedy(reason, "OUT") if outcome == Outcome.FAILED else "")
+        (outcome, reason, shown[outcome, reason], remedy(reason, "OUT") if outcome == Outcome.FAILED else "")
         for (outcome, reason), _ in counts.most_common()
     ]
 
@@ -97,11 +113,17 @@ def found(ledger: Ledger, recordings: pl.DataFrame, *, small: bool) -> list[Foun
 
 
 def _by_site(n: Mapping[str, int], total: Mapping[str, int], *, small: bool) -> dict[str, str]:
-    """Return the persons of every site; none is withheld alone, or it would follow from those of every site."""
+    """Return the persons of every site; none that is withheld follows from those of every site."""
     shown = {site: show_part(n[site], total[site], small=small) for site in n}
-    told = [(n[site], site) for site, text in shown.items() if text.isdecimal() and site != EVERY_SITE]
-    if len(n) - 1 - len(told) == 1 and told:
-        shown[min(told)[1]] = "withheld"
+    sites = [site for site in n if site != EVERY_SITE]
+    few = {site for site in sites if not shown[site].isdecimal()}
+    hidden = with_others(n, [sites], few)
+    numbers = [n[site] for site in hidden]
+    if shown[EVERY_SITE].isdecimal() and hidden:
+        if not is_open(numbers):
+            shown[EVERY_SITE] = WITHHELD
+        elif max(numbers) >= LEAST:
+            shown |= dict.fromkeys(hidden, WITHHELD)
     return shown
 
 
@@ -147,12 +169,13 @@ def _nights(cells: Mapping[str, tuple[int, int]], *, small: bool) -> dict[str, s
     """
     shown = show_cells({name: persons for name, (_, persons) in cells.items()}, small=small)
     told = {name: str(cells[name][0]) if text.isdecimal() else text for name, text in shown.items()}
-    large = [name for name, text in told.items() if text == "withheld"]
-    few = [name for name, text in told.items() if text.startswith("<")]
-    if large and sum(cells[name][0] for name in few) < LEAST:
-        least = sum(cells[name][0] for name in (*large, *few)) - LEAST
-        told |= dict.fromkeys(large, f">{least}")
-    return told
+    large = {name for name, text in told.items() if text.startswith(">")}
+    few = {name for name, text in told.items() if text.startswith("<")}
+    n_few = sum(cells[name][0] for name in few)
+    if large and n_few < LEAST:
+        least = n_few + sum(cells[name][0] for name in large) - LEAST
+        return told | dict.fromkeys(large, f">{least}")
+    return told | dict.fromkeys(few | large, WITHHELD) if large else told
 
 
 def coverage_by_recording(
@@ -228,28 +251,9 @@ def show_cross(counts: Mapping[str, Mapping[str, int]], *, small: bool) -> dict[
     counts : mapping of str to mapping of str to int
         Rows of cells; all have the same columns.
     """
-    if small:
-        return {row: {column: str(n) for column, n in cells.items()} for row, cells in counts.items()}
-    hidden = {(row, column) for row, cells in counts.items() for column, n in cells.items() if 0 < n < LEAST}
-    while more := _needed(counts, hidden):
-        hidden |= more
-    return {
-        row: {
-            column: str(n) if (row, column) not in hidden else f"<{LEAST}" if n < LEAST else "withheld"
-            for column, n in cells.items()
-        }
-        for row, cells in counts.items()
-    }
-
-
-def _needed(counts: Mapping[str, Mapping[str, int]], hidden: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return the next smallest cell of the first line in which only one is withheld; nothing where none is."""
+    cells = {(row, column): n for row, own in counts.items() for column, n in own.items()}
     columns = list(next(iter(counts.values()), ()))
     lines = [[(row, column) for column in columns] for row in counts]
     lines += [[(row, column) for row in counts] for column in columns]
-    for line in lines:
-        rest = [(counts[row][column], (row, column)) for row, column in line if (row, column) not in hidden]
-        others = [cell for cell in rest if cell[0] > 0]
-        if len(line) - len(rest) == 1 and others:
-            return {min(others)[1]}
-    return set()
+    shown = show_lines(cells, [*lines, list(cells)], small=small)
+    return {row: {column: shown[row, column] for column in own} for row, own in counts.items()}

@@ -18,7 +18,16 @@ from pipeline.catalog.cells import LEAST
 from pipeline.catalog.persons import persons
 from pipeline.drift.cohort import CohortDrift, cohort_drift
 from pipeline.drift.reference import Comparison, Reference, compare, reference_of, shipped_references
-from pipeline.report.cohort_cells import Found, ages_by_site, channels_table, coverage, found, outcomes, reasons
+from pipeline.report.cohort_cells import (
+    Found,
+    ages_by_site,
+    channels_table,
+    coverage,
+    found,
+    outcomes,
+    reasons,
+    recordings_told,
+)
 from pipeline.report.cohort_spreads import Histogram, Stages, histograms, stages
 from pipeline.write.ledger import Ledger, now, read_ledger
 from schemas.errors import StoreIncomplete
@@ -190,7 +199,7 @@ def _sizes(ledger: Ledger, rows: pl.DataFrame, n_person: int, *, small: bool) ->
     """Return the summary; of few persons neither their hours nor their number."""
     is_few = n_person < LEAST and not small
     facts = {
-        "Recordings": f"<{LEAST}" if len(ledger.rows) < LEAST and not small else f"{len(ledger.rows):,}",
+        "Recordings": recordings_told(ledger, small=small),
         "With a store": f"<{LEAST}" if is_few and rows.height < LEAST else f"{rows.height:,}",
         "Persons": f"<{LEAST}" if is_few else f"{n_person:,}",
     }

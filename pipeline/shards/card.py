@@ -1,7 +1,7 @@
 """The data card of a set: what a reader should know before using it, with small cells suppressed.
 
-Splits of a cohort are one table whose sum may be known from elsewhere: where one cell is withheld, the next
-smallest is, too. Shares are told of five persons and more, and never of a part of fewer than five.
+Splits of a cohort are one table whose sum may be known from elsewhere, see `pipeline.catalog.cells`. Shares are
+told of five persons and more, and never of a part of fewer than five.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ def _n_subject(mine: Sequence[Placed]) -> int:
 def _share(n: int, total: int) -> str:
     """Return a share of persons, unless those who have it, or those who do not, are few."""
     shown = show_part(n, total, small=False)
-    return f"{n / total:.0%}" if shown.isdigit() else f"<{LEAST} persons" if n < LEAST else f"all but <{LEAST}"
+    if shown.isdigit():
+        return f"{n / total:.0%}"
+    return shown if shown == _HIDDEN else f"<{LEAST} persons" if n < LEAST else f"all but <{LEAST}"
 
 
 def _shown(mine: Sequence[Placed], cells: list[str]) -> list[str]:

@@ -12,11 +12,12 @@ import pytest
 from benchmarks.report_cohort import write_output
 from pipeline.catalog.table import FILES, encoded, open_table
 from pipeline.drift.effects import compare_groups
-from pipeline.report.cohort_cells import channels_table, found
+from pipeline.report.cohort_cells import channels_table, coverage, found, outcomes, reasons, recordings_told
 from pipeline.report.cohort_facts import CohortFacts, cohort_facts, reference_at
 from pipeline.report.cohort_figures import drift_plot
 from pipeline.report.texts import cut_text, in_picture, unit_text
-from pipeline.write.ledger import Ledger
+from pipeline.write.ledger import Ledger, Row
+from schemas.vocabulary import Outcome
 
 SITES = {f"site {k:02d}": f"Site <b>of a hospital & its ward</b> {k:02d}" for k in range(12)}
 FEW = SITES["site 07"]  # whose gain is wrong
@@ -88,9 +89,62 @@ def test_persons_of_a_site_do_not_follow_from_all() -> None:
         for site, k, has in people
     ]
     shown = {row.site: row.persons for row in found(Ledger({}, ()), pl.DataFrame(rows), small=False)}
-    assert shown == {"every site": "39", "a": "28", "b": "<5", "c": "withheld"}
+    assert shown == {"every site": "39", "a": "28", "b": "withheld", "c": "withheld"}
     shown = {row.site: row.persons for row in found(Ledger({}, ()), pl.DataFrame(rows), small=True)}
     assert shown == {"every site": "39", "a": "28", "b": "2", "c": "9"}
+
+
+def test_a_site_of_one_person_is_not_told() -> None:
+    """That all persons of a site have a finding tells how many they are."""
+    people = pl.DataFrame(
+        [
+            {"recording": f"c/{k}", "site": "ab"[k > 0], "subject": f"{k}", "findings": ["PSG-M001"]}
+            for k in range(9)
+        ]
+    )
+    shown = {row.site: row.persons for row in found(Ledger({}, ()), people, small=False)}
+    assert shown == {"every site": "9", "a": "withheld", "b": "withheld"}
+    alone = {row.site: row.persons for row in found(Ledger({}, ()), people.head(1), small=False)}
+    assert alone == {"every site": "<5", "a": "<5"}
+
+
+def test_two_nights_in_two_classes_stay_open() -> None:
+    """Of 29 nights one is half usable and one lacks the channel: each could be more, as their sum could."""
+    names = [f"n{k}" for k in range(29)]
+    parts = [1.0] * 27 + [0.6]
+    channels = pl.DataFrame({"recording": names[:28], "channel": "spo2", "coverage": parts})
+    shown = coverage(pl.DataFrame({"recording": names, "subject": names}), channels, small=False)["spo2"]
+    assert list(shown.values()) == [">24", "0", "0", "<5", "0", "<5"]
+
+
+def _ended(cohort: str, **ends: int) -> dict[tuple[str, str], Row]:
+    """Return rows of a ledger, so many of each outcome; those without a store have the outcome's name as reason."""
+    rows = [outcome for outcome, n in ends.items() for _ in range(n)]
+    return {
+        (cohort, f"{k}"): Row(
+            cohort, f"{k}", Outcome(outcome), "", outcome if outcome in ("failed", "excluded") else None
+        )
+        for k, outcome in enumerate(rows)
+    }
+
+
+def test_outcomes_do_not_follow_from_stores() -> None:
+    """Of 42 nights 28 have a store, 13 failed and one was excluded: the sums tell of 14 that have none, no more."""
+    rows = _ended("c", converted=15, converted_with_findings=13, failed=13, excluded=1)
+    shown = outcomes(Ledger(rows, ()), small=False)["c"]
+    assert list(shown.values()) == ["15", "13", "<5", ">9"]
+    assert [n for _, _, n, _ in reasons(rows.values(), small=False)] == [">9", "<5"]
+
+
+def test_one_conversion_less_is_not_told() -> None:
+    """Of 42 nights one was excluded: those with a store are told, and of all that they are fewer than five more."""
+    rows = _ended("c", converted=28, converted_with_findings=13, excluded=1)
+    assert list(outcomes(Ledger(rows, ()), small=False)["c"].values()) == ["28", "13", "<5", "0"]
+    assert recordings_told(Ledger(rows, ()), small=False) == "<46"
+    assert recordings_told(Ledger(rows, ()), small=True) == "42"
+    few = {"converted": 3, "failed": 20}, {"converted": 3}, {"converted": 3, "failed": 3}, {"converted": 5}
+    told = [recordings_told(Ledger(_ended("c", **ends), ()), small=False) for ends in few]
+    assert told == ["<25", "<5", "<9", "5"]
 
 
 def test_rates_of_few_are_not_counted() -> None:

@@ -292,12 +292,12 @@ def test_the_strictest_terms_count(tmp_path: Path, make_night: Any) -> None:
 
 
 def test_a_card_hides_small_cells(built: Path) -> None:
-    """Fewer than five persons are shown as such, more are counted; their nights and stages are not told."""
+    """Fewer than five persons are shown as such, and with them the others: eight of ten would tell of two."""
     card = (built / "card.md").read_text()
     rows = {
         line.split("|")[1].strip(): line for line in card.splitlines() if line.startswith("| ") and "synth" in line
     }
-    assert rows["train"].split("|")[3].strip() == "8"
+    assert rows["train"].split("|")[3].strip() == ">5"
     assert [cell.strip() for cell in rows["test"].split("|")[3:6]] == ["<5", "withheld", "withheld"]
     assert card.count("| test | withheld |") == 2
     assert "redistribution: yes" in card

@@ -165,7 +165,7 @@ def _cycle(n: int) -> list[str]:
 
 def stage_plot(rows: Sequence[Stages]) -> Plot:
     """Return mean shares of stages, a bar a site."""
-    places = [in_picture(f"{row.place} ({row.n_person:,})") for row in rows]
+    places = [in_picture(f"{row.place} ({row.persons})") for row in rows]
     figure = blank()
     for stage, colour in _STAGES.items():
         share = [round(row.percent[stage], 1) for row in rows]

@@ -190,7 +190,7 @@ def _nights(shared: Shared) -> list[Part]:
     plots = _distributions([own for own in shared.histograms if own.name != "age_years"])
     staged: list[Part] = [stage_plot(shared.stages)] if shared.stages else []
     rows: list[list[Cell]] = [
-        [row.place, row.n_person, *(f"{value:.1f}" for value in row.percent.values())] for row in shared.stages
+        [row.place, row.persons, *(f"{value:.1f}" for value in row.percent.values())] for row in shared.stages
     ]
     heads: Heads = [
         Column(name, is_number=True) for name in ("persons", "W, %", "N1, %", "N2, %", "N3, %", "REM, %")

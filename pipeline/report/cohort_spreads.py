@@ -20,6 +20,7 @@ __all__ = ["Histogram", "Stages", "histograms", "stages"]
 _MOST_BAR = 24
 _INNER = (2.0, 98.0)  # per cent of recordings that the bars are laid out for; the rest goes to the outermost ones
 _STAGES = ("w", "n1", "n2", "n3", "rem")
+_NO_STAGES = ""  # in place of a site: persons whose nights tell no stages apart
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ def _round_step(least: float) -> float:
 
 @dataclass(frozen=True)
 class Stages:
-    """Mean shares of the scored epochs by cohort and site, in per cent; ``n_person`` of each."""
+    """Mean shares of the scored epochs by cohort and site, in per cent; ``persons`` of each, or a sign."""
 
     place: str
-    n_person: int
+    persons: str
     percent: Mapping[str, float]
 
 
@@ -118,10 +119,16 @@ def stages(recordings: pl.DataFrame, channels: pl.DataFrame, *, small: bool) -> 
     rows = recordings.select("cohort", "site", "subject").hstack(numbers(recordings, channels))
     columns = [f"{stage}_percent" for stage in _STAGES]
     staged = rows.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in columns))
+    sites = [
+        (f"{cohort}: {site or 'unknown'}", own)
+        for (cohort, site), own in staged.group_by("cohort", "site", maintain_order=True)
+    ]
+    counts = {place: own["subject"].n_unique() for place, own in sites}
+    n_other = rows["subject"].n_unique() - staged["subject"].n_unique()
+    shown = show_cells(counts | {_NO_STAGES: n_other}, small=small)
     found = []
-    for (cohort, site), own in staged.group_by("cohort", "site", maintain_order=True):
-        n_person = own["subject"].n_unique()
-        if n_person >= LEAST or small:
+    for place, own in sites:
+        if counts[place] >= LEAST or small:
             mean = {stage: float(np.mean(own[f"{stage}_percent"].to_numpy())) for stage in _STAGES}
-            found.append(Stages(f"{cohort}: {site or 'unknown'}", n_person, mean))
+            found.append(Stages(place, shown[place], mean))
     return sorted(found, key=lambda row: row.place)

@@ -65,6 +65,13 @@ def test_a_site_of_few_persons_is_not_compared_in_public(out: Path, facts: Cohor
     assert all(effect.others == np.median(centers[effect.measure]) for effect in told)
 
 
+def test_persons_of_a_small_site_do_not_follow_from_the_staged(facts: CohortFacts) -> None:
+    """Of a site of two persons no stages are told, and not of all others how many persons they have."""
+    told = {row.place.partition(": ")[2]: row.persons for row in facts.shared.stages}
+    assert set(told) == set(SITES.values()) - {FEW}
+    assert "withheld" in told.values()
+
+
 def test_references_are_compared_in_what_many_have(out: Path, facts: CohortFacts, tmp_path: Path) -> None:
     """A number that many nights of four persons have is not set beside another cohort's, here or there."""
     (told,) = [{row.measure for row in rows} for _, rows in facts.shared.comparisons[:1]]
